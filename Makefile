@@ -1,0 +1,25 @@
+# Set-up happens by itself: every target first makes .venv if pyproject.toml changed.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup serve test check bench
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+serve: setup
+	$(BIN)/unseam export --missing
+	$(BIN)/unseam serve
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports

@@ -1,0 +1,56 @@
+"""What every restoration network is: one operator for an image of any size."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+
+class RestorationNetwork(nn.Module, ABC):
+    """A network whose answer for a pixel depends on the picture alone, never on how the picture was cut.
+
+    The picture is padded once, by reflection, on the right and at the bottom, to a multiple of `lattice`; every window,
+    grid and cell is counted from the picture's origin. Subclasses set the four numbers and implement `restore`.
+
+    Attributes:
+        in_channels: channels taken (3 for colour, 1 for grey or a mosaic).
+        out_channels: channels returned.
+        scale: output side over input side (1 unless the network upscales).
+        lattice: both sides handed to `restore` are multiples of this many input pixels.
+    """
+
+    in_channels: int
+    out_channels: int
+    scale: int = 1
+    lattice: int
+
+    @abstractmethod
+    def restore(self, x: Tensor) -> Tensor:
+        """Restore (B, in_channels, H, W), values in [0, 1]; `lattice` divides H and W. This is the exported graph."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Restore (B, in_channels, H, W) of any size >= 1 x 1 to (B, out_channels, scale * H, scale * W)."""
+        height, width = x.shape[-2:]
+        restored = self.restore(pad_to_multiple(x, self.lattice))
+        return restored[..., : height * self.scale, : width * self.scale]
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """Continue (B, C, H, W) by reflection on the right and at the bottom until `multiple` divides both sides.
+
+    The edge pixel is not repeated; a side shorter than its padding is reflected back and forth, as `numpy.pad` does.
+    """
+    for dim in (-2, -1):
+        size = x.shape[dim]
+        if size % multiple:
+            x = x.index_select(dim, _reflected(size, -(-size // multiple) * multiple, x.device))
+    return x
+
+
+def _reflected(size: int, padded: int, device: torch.device) -> Tensor:
+    """Indices 0..padded-1 folded into 0..size-1: 0 1 2 1 0 1 2 ... for size 3."""
+    period = max(2 * (size - 1), 1)
+    index = torch.arange(padded, device=device) % period
+    return torch.minimum(index, period - index) if size > 1 else torch.zeros_like(index)
