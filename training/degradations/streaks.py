@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from training.degradations.ranges import Range, log_uniform, uniform
+from training.degradations.draws import Draws
+from training.degradations.ranges import Range
 
 
 def streaks(
@@ -43,24 +44,25 @@ def streaks(
         strength: brightness of a picture's brightest streaks at their core; each streak has 0.3 to 1 of it.
         layers: layers per picture.
     """
+    draw = Draws(generator, generator.device)
     per_layer = (batch, layers, 1, 1)
-    angle = uniform(generator, angle_deg, batch, 1, 1, 1) + uniform(generator, (-4.0, 4.0), *per_layer)
+    angle = draw.uniform(angle_deg, batch, 1, 1, 1) + draw.uniform((-4.0, 4.0), *per_layer)
     kernel = _segment_spectrum(
         height,
         width,
-        length=log_uniform(generator, length_px, *per_layer),
-        sigma=uniform(generator, width_px, *per_layer),
+        length=draw.log_uniform(length_px, *per_layer),
+        sigma=draw.uniform(width_px, *per_layer),
         angle=torch.deg2rad(angle),
     )
-    share = uniform(generator, (0.2, 1.0), *per_layer)
+    share = draw.uniform((0.2, 1.0), *per_layer)
     share = share / share.sum(dim=1, keepdim=True)
-    chance = log_uniform(generator, density, batch, 1, 1, 1) * share
+    chance = draw.log_uniform(density, batch, 1, 1, 1) * share
 
-    noise = torch.rand((batch, layers, height, width), generator=generator, device=generator.device)
+    noise = draw.unit(batch, layers, height, width)
     # One draw decides twice: noise below `chance` starts a streak, and noise / chance, uniform then, is its brightness.
     seeds = torch.where(noise < chance, 0.3 + 0.7 * noise / chance, 0.0)
     layer = torch.fft.irfft2((torch.fft.rfft2(seeds) * kernel).sum(dim=1, keepdim=True), s=(height, width))
-    drawn: Tensor = layer * uniform(generator, strength, batch, 1, 1, 1)
+    drawn: Tensor = layer * draw.uniform(strength, batch, 1, 1, 1)
     return drawn.clamp(0.0, 1.0)
 
 
