@@ -1,0 +1,38 @@
+"""Attention over batches of windows, with a bias per pair and a mask per key."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+MASKED = -1e4  # minus infinity that half precision can hold: exp(MASKED + any score) is zero
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, masked: Tensor | None = None) -> Tensor:
+    """softmax(q k^T + bias) v; a masked key gets no weight.
+
+    Args:
+        q: (B, num_heads, Nq, d), scaled already.
+        k: (B, num_heads, Nk, d).
+        v: (B, num_heads, Nk, d_v).
+        bias: broadcast to (B, num_heads, Nq, Nk).
+        masked: bool (count, Nk), True for keys to leave out, where `count` divides B (windows of one picture, repeated
+            for every picture of the batch). Each query needs one key that is not masked.
+
+    Returns:
+        (B, num_heads, Nq, d_v).
+    """
+    if masked is None:
+        return F.scaled_dot_product_attention(q, k, v, bias.to(q.dtype), scale=1.0)
+    # The mask rides as one more channel, 1 in q and MASKED in k, so that no (B, Nq, Nk) mask is ever stored. Zeros up to
+    # a multiple of eight, in v as well, are what fused kernels want.
+    count, keys = masked.shape
+    column = (masked * MASKED).to(k.dtype)[None, :, None, :, None]
+    column = column.expand(k.shape[0] // count, -1, k.shape[1], -1, -1).reshape(-1, k.shape[1], keys, 1)
+    width = v.shape[-1]
+    zeros = 7 - q.shape[-1] % 8
+    q = F.pad(torch.cat((q, torch.ones_like(q[..., :1])), dim=-1), (0, zeros))
+    k = F.pad(torch.cat((k, column), dim=-1), (0, zeros))
+    v = F.pad(v, (0, q.shape[-1] - width))
+    return F.scaled_dot_product_attention(q, k, v, bias.to(q.dtype), scale=1.0)[..., :width]
