@@ -25,8 +25,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, masked: Tensor | None 
     """
     if masked is None:
         return F.scaled_dot_product_attention(q, k, v, bias.to(q.dtype), scale=1.0)
-    # The mask rides as one more channel, 1 in q and MASKED in k, so that no (B, Nq, Nk) mask is ever stored. Zeros up to
-    # a multiple of eight, in v as well, are what fused kernels want.
+    # The mask rides as one more channel, 1 in q and MASKED in k, so that no (B, Nq, Nk) mask is ever stored. Zeros up
+    # to a multiple of eight, in v as well, are what fused kernels want.
     count, keys = masked.shape
     column = (masked * MASKED).to(k.dtype)[None, :, None, :, None]
     column = column.expand(k.shape[0] // count, -1, k.shape[1], -1, -1).reshape(-1, k.shape[1], keys, 1)
