@@ -60,7 +60,8 @@ class MotionBlur:
         gain = draw.log_uniform(self.lights_gain, batch, 1, 1, 1)
         light = stretch_lights(to_linear(clean), torch.where(draw.chosen(self.lights_share, batch), gain, 1.0))
         sigma = draw.uniform(self.sigma, batch, 1, 1, 1) / 255.0
-        blurred = as_file(to_srgb(convolve(light, kernels[:, None])[:, 0]) + sigma * draw.normal(*clean.shape))
+        (exposed,) = convolve(light, kernels[:, None])
+        blurred = as_file(to_srgb(exposed) + sigma * draw.normal(*clean.shape))
         return torch.where(draw.chosen(self.clean_share, batch), clean, blurred), clean
 
     def trajectories(self, draw: Draws, batch: int) -> Tensor:
@@ -84,6 +85,11 @@ def rasterise(paths: Tensor, *, radius: int) -> Tensor:
 
 
 def stretch_lights(light: Tensor, gain: Tensor) -> Tensor:
-    """Multiply linear light (B, 3, H, W) by `gain` (B, 1, 1, 1) where a channel is clipped, fading in from 0.8 to 1."""
-    clipped = ((light.amax(dim=1, keepdim=True) - 0.8) / 0.2).clamp(0.0, 1.0)
+    """Multiply linear light (B, 3, H, W) by `gain` (B, 1, 1, 1) where it is clipped, fading in from 0.9 to 1.
+
+    Two of the three channels must be: a lamp's are, a strongly coloured surface's are not.
+    """
+    red, green, blue = light.unsqueeze(2).unbind(dim=1)
+    second = torch.maximum(torch.minimum(red, green), torch.minimum(torch.maximum(red, green), blue))
+    clipped = ((second - 0.9) / 0.1).clamp(0.0, 1.0)
     return light * (1 + (gain - 1) * clipped)

@@ -67,7 +67,8 @@ class CameraNoise:
         noisy = as_file(to_srgb(light + (develop @ noise.flatten(2)).view_as(light)))
         quality = draw.uniform(self.jpeg_quality, batch).round()
         saved = draw.chosen(self.jpeg_share, batch).flatten().nonzero().flatten()
-        noisy[saved] = compress(noisy[saved], quality[saved], subsampled=torch.ones_like(saved, dtype=torch.bool))
+        if len(saved):
+            noisy[saved] = compress(noisy[saved], quality[saved], subsampled=torch.ones_like(saved, dtype=torch.bool))
         return noisy, clean
 
     def _colour_matrices(self, draw: Draws, batch: int) -> Tensor:
@@ -86,7 +87,11 @@ class CameraNoise:
 
 def _demosaic(planes: Tensor) -> Tensor:
     """Fill (B, 3, H, W) planes, zero off their own sites, by bilinear interpolation."""
-    cross = torch.tensor([[0.0, 1.0, 0.0], [1.0, 4.0, 1.0], [0.0, 1.0, 0.0]]) / 4
-    square = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]) / 4
-    weight = torch.stack((square, cross, square))[:, None].to(planes.device)
-    return F.conv2d(F.pad(planes, (1, 1, 1, 1), mode="reflect"), weight, groups=3)
+    # Sums of neighbours: several times faster on a CPU than a depthwise convolution.
+    padded = F.pad(planes, (1, 1, 1, 1), mode="reflect")
+    across = padded[..., :-2] + padded[..., 2:]
+    middle = 2 * padded[..., 1:-1] + across
+    square = (middle[..., :-2, :] + 2 * middle[..., 1:-1, :] + middle[..., 2:, :]) / 4
+    green = padded[:, 1:2, :, 1:-1]
+    square[:, 1:2] = planes[:, 1:2] + (green[..., :-2, :] + green[..., 2:, :] + across[:, 1:2, 1:-1]) / 4
+    return square

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,8 +11,8 @@ from torch import Tensor
 from training.degradations.ranges import DegradationError
 
 
-def convolve(pictures: Tensor, kernels: Tensor) -> Tensor:
-    """Blur each picture (B, C, H, W) with each of its own kernels (B, N, K, K), K odd: (B, N, C, H, W).
+def convolve(pictures: Tensor, kernels: Tensor) -> Iterator[Tensor]:
+    """Blur pictures (B, C, H, W) with their own kernels (B, N, K, K), K odd: one (B, C, H, W) for each of N in turn.
 
     Borders are reflected without repeating the edge pixel. Raises DegradationError where a picture is not larger than
     the kernel's radius.
@@ -19,12 +21,12 @@ def convolve(pictures: Tensor, kernels: Tensor) -> Tensor:
     radius = kernels.shape[-1] // 2
     if min(height, width) <= radius:
         raise DegradationError(f"a kernel of radius {radius} needs pictures larger than {width}x{height}")
-    padded = F.pad(pictures, (radius,) * 4, mode="reflect")
     size = (_fast_size(height + 2 * radius), _fast_size(width + 2 * radius))
-    spectrum = torch.fft.rfft2(padded, s=size)[:, None] * torch.fft.rfft2(kernels, s=size)[:, :, None]
-    # The product is circular; these are the pixels which nothing wrapped around reaches.
-    blurred: Tensor = torch.fft.irfft2(spectrum, s=size)
-    return blurred[..., 2 * radius : 2 * radius + height, 2 * radius : 2 * radius + width]
+    spectrum = torch.fft.rfft2(F.pad(pictures, (radius,) * 4, mode="reflect"), s=size)
+    for kernel in torch.fft.rfft2(kernels, s=size).unsqueeze(2).unbind(dim=1):
+        blurred: Tensor = torch.fft.irfft2(spectrum * kernel, s=size)
+        # The product is circular; these are the pixels which nothing wrapped around reaches.
+        yield blurred[..., 2 * radius : 2 * radius + height, 2 * radius : 2 * radius + width]
 
 
 def _fast_size(length: int) -> int:

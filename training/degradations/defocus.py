@@ -34,7 +34,7 @@ class Defocus:
         clean_share: share of pictures left sharp, so that the network learns to do no harm.
     """
 
-    radius_px: Range = (1.0, 9.0)
+    radius_px: Range = (1.0, 8.0)
     polygon_share: float = 0.4
     lit_share: float = 0.2
     sigma: Range = (0.0, 2.0)
@@ -48,18 +48,21 @@ class Defocus:
     def __call__(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return (defocused, clean) of sRGB pictures (B, 3, H, W) in 0..1; the defocused ones in 8-bit steps."""
         draw = Draws(generator, clean.device)
-        batch, _, height, width = clean.shape
+        batch = len(clean)
         largest = draw.uniform(self.radius_px, batch)
         blades = torch.where(draw.chosen(self.polygon_share, batch).flatten(), draw.uniform((5, 9), batch).floor(), 0.0)
         radii = largest[:, None] * torch.tensor(_LEVELS[1:], device=clean.device)
         kernels = aperture(radii, blades, draw.uniform((0.0, 2 * math.pi), batch), half=math.ceil(self.radius_px[1]))
         gain = torch.where(draw.chosen(self.lit_share, batch), 4.0, 1.0)
-        light = stretch_lights(to_linear(clean), gain)
-        stack = torch.cat((light[:, None], convolve(light, kernels)), dim=1)
+        light = to_linear(clean)
+        blurred = convolve(stretch_lights(light, gain), kernels)
 
         focus = draw.uniform((-0.2, 1.0), batch, 1, 1, 1)
-        level = (scene_depth(draw, batch, height, width) - focus).abs().clamp(0.0, 1.0)
-        mixed = (stack * _hats(level)).sum(dim=1)
+        level = (scene_depth(draw, clean) - focus).abs().clamp(0.0, 1.0)
+        sharp, *weights = _hats(level)
+        mixed = light * sharp
+        for plane, weight in zip(blurred, weights, strict=True):
+            mixed = torch.addcmul(mixed, plane, weight)
         sigma = draw.uniform(self.sigma, batch, 1, 1, 1) / 255.0
         defocused = as_file(to_srgb(mixed) + sigma * draw.normal(*clean.shape))
         return torch.where(draw.chosen(self.clean_share, batch), clean, defocused), clean
@@ -83,8 +86,8 @@ def aperture(radii: Tensor, blades: Tensor, turn: Tensor, *, half: int) -> Tenso
     return coverage / coverage.sum(dim=(2, 3), keepdim=True)
 
 
-def _hats(level: Tensor) -> Tensor:
-    """Weights (B, levels, 1, H, W), of sum one, that interpolate between `_LEVELS` at `level` (B, 1, H, W)."""
+def _hats(level: Tensor) -> list[Tensor]:
+    """Weights (B, 1, H, W) of each of `_LEVELS`, of sum one, that interpolate between them at `level` (B, 1, H, W)."""
     weights = []
     for here in range(len(_LEVELS)):
         weight = torch.ones_like(level)
@@ -93,4 +96,4 @@ def _hats(level: Tensor) -> Tensor:
         if here + 1 < len(_LEVELS):
             weight = weight.minimum((_LEVELS[here + 1] - level) / (_LEVELS[here + 1] - _LEVELS[here]))
         weights.append(weight.clamp_min(0.0))
-    return torch.stack(weights, dim=1)
+    return weights

@@ -25,8 +25,8 @@ class Haze:
         tint: largest distance of a channel's airlight from the grey one.
     """
 
-    thickness: Range = (0.3, 2.5)
-    nearness: Range = (0.0, 0.5)
+    thickness: Range = (0.3, 2.2)
+    nearness: Range = (0.0, 0.4)
     airlight: Range = (0.6, 1.0)
     tint: float = 0.05
 
@@ -40,8 +40,7 @@ class Haze:
     def __call__(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return (hazy, clean) of sRGB pictures (B, 3, H, W) in 0..1; the hazy ones in 8-bit steps."""
         draw = Draws(generator, clean.device)
-        batch, _, height, width = clean.shape
-        hazy = veil(clean, self.transmission(draw, scene_depth(draw, batch, height, width)), self.air(draw, batch))
+        hazy = veil(clean, self.transmission(draw, scene_depth(draw, clean)), self.air(draw, len(clean)))
         return as_file(hazy), clean
 
     def transmission(self, draw: Draws, depth: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ class RainFog:
         """Return (rainy, clean) of sRGB pictures (B, 3, H, W) in 0..1; the rainy ones in 8-bit steps."""
         draw = Draws(generator, clean.device)
         batch, _, height, width = clean.shape
-        transmission = self.fog.transmission(draw, scene_depth(draw, batch, height, width))
+        transmission = self.fog.transmission(draw, scene_depth(draw, clean))
         air = self.fog.air(draw, batch)
         rain = streaks(
             batch,

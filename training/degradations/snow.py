@@ -20,7 +20,8 @@ class Snow:
     """Flakes that cover the scene, and a veil of snow too far off to be seen as flakes.
 
     I = K (1 - z) + a z, z the opacity of the flakes and a their colour (Liu et al., "DesnowNet", 2018, equation 1),
-    where K is the veiled scene. Three sizes fall at once, each drawn as short segments of wide profile; the largest are the rarest.
+    where K is the veiled scene. Three sizes fall at once, each drawn as short segments of wide profile; the largest
+    are the rarest.
 
     Attributes:
         density: expected small flakes per pixel; middle ones are 5 and large ones 40 times rarer.
@@ -49,10 +50,10 @@ class Snow:
         """Return (snowy, clean) of sRGB pictures (B, 3, H, W) in 0..1; the snowy ones in 8-bit steps."""
         draw = Draws(generator, clean.device)
         batch, _, height, width = clean.shape
-        transmission = self.veil.transmission(draw, scene_depth(draw, batch, height, width))
+        transmission = self.veil.transmission(draw, scene_depth(draw, clean))
         behind = veil(clean, transmission, self.veil.air(draw, batch))
         flakes = self.flakes(generator, batch, height, width).to(clean.device)
-        white = draw.uniform((0.85, 1.0), batch, 3, 1, 1)
+        white = draw.uniform((0.87, 0.98), batch, 1, 1, 1) + draw.uniform((-0.02, 0.02), batch, 3, 1, 1)
         return as_file(behind * (1 - flakes) + white * flakes), clean
 
     def flakes(self, generator: torch.Generator, batch: int, height: int, width: int) -> Tensor:
