@@ -1,0 +1,78 @@
+"""The composition root: settings in, application out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
+
+from imaging.codec import Limits
+from service.api import health, jobs, models, problems, restorations
+from service.api.dependencies import Services
+from service.api.observe import Observe
+from service.catalogue import Artifact, Catalogue
+from service.engine import Engine, Options
+from service.jobs.embedded import EmbeddedQueue
+from service.metrics import Metrics
+from service.settings import Settings
+
+WEB: Final = Path(__file__).parent / "web"
+
+DESCRIPTION: Final = """
+Restores pictures with trained networks, whatever their size, without seams.
+
+    curl --data-binary @rainy.png 'http://localhost:8000/restore?task=derain' -o clean.png
+
+Every error is `application/problem+json`: a kind for machines, a sentence for people, and the facts.
+"""
+
+MakeEngine = Callable[[Artifact, Options], Engine]
+
+
+def create(settings: Settings, catalogue: Catalogue, make_engine: MakeEngine = Engine) -> FastAPI:
+    """The application with its queue inside the process.
+
+    Args:
+        settings: of this process.
+        catalogue: the networks to serve.
+        make_engine: for tests, which have networks of their own.
+    """
+    metrics = Metrics()
+    limits = Limits(max_bytes=settings.max_body_bytes, max_pixels=settings.max_pixels, max_side=settings.max_side)
+    options = Options(settings.backend, settings.device, settings.threads, settings.batch)
+
+    def load() -> Sequence[Engine]:
+        return [make_engine(artifact, options) for artifact in catalogue.artifacts]
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        queue = EmbeddedQueue(settings, load, limits, metrics)
+        app.state.services = Services(settings, limits, catalogue, queue, queue.folder, metrics)
+        await queue.start()
+        try:
+            yield
+        finally:
+            await queue.stop()
+
+    app = FastAPI(
+        title="unseam",
+        version=version("unseam"),
+        summary="Image restoration without seams",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+    )
+    app.add_middleware(Observe, metrics=metrics)
+    problems.install(app)
+    for module in (restorations, jobs, models, health):
+        app.include_router(module.router)
+
+    @app.get("/", include_in_schema=False)
+    def page() -> FileResponse:
+        return FileResponse(WEB / "index.html")
+
+    return app

@@ -1,0 +1,146 @@
+"""Jobs: where they stand, live progress, results, cancelling."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, Field
+
+from service.api import problems
+from service.api.dependencies import Parts, VisibleJob
+from service.api.problems import Problem, responses
+from service.jobs.job import Job, State
+from service.jobs.queue import JobQueue, Outlook
+
+router = APIRouter(tags=["jobs"])
+
+
+class ResultView(BaseModel):
+    """A finished picture."""
+
+    media_type: str = Field(examples=["image/png"])
+    size_bytes: int = Field(examples=[1048576])
+    sha256: str = Field(description="of the file; its ETag")
+    width: int = Field(description="pixels", examples=[4000])
+    height: int = Field(description="pixels", examples=[3000])
+    expires_at: datetime = Field(description="until then it can be fetched; 410 afterwards")
+
+
+class JobView(BaseModel):
+    """A job as its owner sees it."""
+
+    id: str = Field(examples=["3f2a9c0d4b5e6f708192a3b4c5d6e7f8"])
+    state: State
+    task: str = Field(examples=["derain"])
+    model: str = Field(description="the network that answers", examples=["ipt-v2-tiny-derain"])
+    tiles_done: int = Field(examples=[12])
+    tiles_total: int = Field(examples=[48])
+    position: int | None = Field(None, description="jobs that come before this one", examples=[0])
+    estimate_s: float | None = Field(
+        None, description="seconds until it is done, from the measured rate", examples=[3.4]
+    )
+    created_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    stages_s: dict[str, float] = Field(default_factory=dict, description="seconds in each stage, once ended")
+    result: ResultView | None = None
+    error: Problem | None = Field(None, description="why it failed")
+    links: dict[str, str] = Field(description="self, events, and result once there is one")
+
+    @classmethod
+    def of(cls, job: Job, outlook: Outlook | None, root: str = "") -> JobView:
+        """The view of a snapshot; `root` is the path under which the service is mounted."""
+        address = f"{root}/jobs/{job.id}"
+        links = {"self": address, "events": f"{address}/events"}
+        result = None
+        if job.result and job.expires_at and not job.expired:
+            links["result"] = f"{address}/result"
+            expires_at = datetime.fromtimestamp(job.expires_at, UTC)
+            result = ResultView(**vars(job.result), expires_at=expires_at)
+        return cls(
+            id=job.id,
+            state=job.state,
+            task=job.order.task,
+            model=job.order.model,
+            tiles_done=job.tiles_done,
+            tiles_total=job.tiles_total,
+            position=outlook.position if outlook else None,
+            estimate_s=round(outlook.seconds, 3) if outlook else None,
+            created_at=datetime.fromtimestamp(job.created_at, UTC),
+            started_at=_moment(job.started_at),
+            ended_at=_moment(job.ended_at),
+            stages_s={stage: round(seconds, 6) for stage, seconds in job.stages.items()},
+            result=result,
+            error=problems.of_failure(job.failure, job.order.request_id) if job.failure else None,
+            links=links,
+        )
+
+
+@router.get("/jobs/{job_id}", summary="Where a job stands", responses=responses(401, 404))
+async def show(request: Request, parts: Parts, job: VisibleJob) -> JobView:
+    """State, progress in tiles, and while it waits its position and an estimate."""
+    return await view(request, parts.queue, job)
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    summary="A job's progress, live",
+    response_class=EventSourceResponse,
+    responses=responses(401, 404),
+)
+async def events(request: Request, parts: Parts, job: VisibleJob) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events: `progress` at every change, then `end`, after which the stream closes. Data is the job."""
+    async for snapshot in parts.queue.watch(job.id):
+        name = "end" if snapshot.state.ended else "progress"
+        yield ServerSentEvent(event=name, data=await view(request, parts.queue, snapshot))
+
+
+@router.get(
+    "/jobs/{job_id}/result",
+    summary="The restored picture",
+    response_class=FileResponse,
+    responses=responses(401, 404, 409, 410, 416) | {200: {"content": {"image/*": {}}}, 206: {}, 304: {}},
+)
+@router.head("/jobs/{job_id}/result", include_in_schema=False)
+async def result(request: Request, parts: Parts, job: VisibleJob) -> Response:
+    """Ranges and If-None-Match are understood. A failed job answers with its error, an unfinished one with 409."""
+    return await picture(request, parts.queue, job)
+
+
+@router.delete("/jobs/{job_id}", summary="Cancel a job", responses=responses(401, 404))
+async def cancel(request: Request, parts: Parts, job: VisibleJob) -> JobView:
+    """A queued or running job is cancelled; of one that has ended, the result is deleted. Doing so twice is fine."""
+    return await view(request, parts.queue, await parts.queue.cancel(job.id))
+
+
+async def view(request: Request, queue: JobQueue, job: Job) -> JobView:
+    """The view of a job with what it has to wait for."""
+    return JobView.of(job, await queue.outlook(job.id), request.scope.get("root_path", ""))
+
+
+async def picture(request: Request, queue: JobQueue, job: Job, **options: Any) -> Response:
+    """The answer that is a job's picture; raises what `JobQueue.result` raises. Options are FileResponse's."""
+    path = await queue.result(job.id)
+    assert job.result is not None
+    etag = f'"{job.result.sha256}"'
+    extension = job.result.media_type.partition("/")[2]
+    headers = {
+        "ETag": etag,
+        "Cache-Control": "private, no-cache",
+        "Content-Disposition": f'inline; filename="{job.order.task}-{job.id[:8]}.{extension}"',
+        "Server-Timing": ", ".join(f"{stage};dur={seconds * 1e3:.1f}" for stage, seconds in job.stages.items()),
+        "X-Model": job.order.model_label,
+    }
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    if request.method != "POST" and known & {etag, "*"}:
+        return Response(status_code=304, headers=headers)
+    return FileResponse(path, headers=headers, media_type=job.result.media_type, **options)
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

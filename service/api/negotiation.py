@@ -1,0 +1,81 @@
+"""What a client's headers ask for: how long to wait (RFC 7240) and in which format (RFC 9110, 12.5.1)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from service.errors import InvalidRequest
+
+
+@dataclass(frozen=True)
+class Preference:
+    """What the Prefer header asks for.
+
+    Attributes:
+        wait_s: how long to wait for the end of a job; 0 is not at all.
+        applied: for the Preference-Applied header; empty if nothing was asked for.
+    """
+
+    wait_s: float
+    applied: str = ""
+
+
+def preference(header: str | None, default_wait_s: float, max_wait_s: float) -> Preference:
+    """Read a Prefer header; preferences other than respond-async and wait are ignored, as the RFC wants it.
+
+    With `wait=N`, respond-async says to answer 202 only once N seconds are over (RFC 7240, 4.3). Raises InvalidRequest
+    for a wait that is no whole number of seconds.
+    """
+    wanted: dict[str, str] = {}
+    for part in re.split(r"[,;]", header or ""):
+        name, _, value = part.partition("=")
+        wanted.setdefault(name.strip().lower(), value.strip().strip('"'))
+    wait = wanted.get("wait")
+    if wait is not None:
+        if not wait.isascii() or not wait.isdigit():
+            raise InvalidRequest(
+                f"Prefer: wait={wait} is no whole number of seconds, 0 to {max_wait_s:g}.", header="Prefer", given=wait
+            )
+        seconds = min(float(wait), max_wait_s)
+        return Preference(seconds, f"wait={math.floor(seconds)}")
+    if "respond-async" in wanted:
+        return Preference(0, "respond-async")
+    return Preference(default_wait_s)
+
+
+def accepted_format(accept: str | None, media_types: Mapping[str, str], own: str) -> str:
+    """The format that an Accept header likes best; `own`, the picture's, wherever that will do.
+
+    Args:
+        accept: the header; None accepts anything.
+        media_types: of each format that can be written.
+        own: the uploaded picture's format.
+
+    An Accept header that no format satisfies is disregarded, as RFC 9110 allows: whoever sends a picture gets one.
+    """
+    liked = {name: _quality(accept or "*/*", media_type) for name, media_type in media_types.items()}
+    best = max(liked.values())
+    return own if best == 0 or liked.get(own) == best else max(liked, key=lambda name: liked[name])
+
+
+def _quality(accept: str, media_type: str) -> float:
+    """How much a header likes a media type, 0..1; the most specific range that covers it decides."""
+    kind = media_type.partition("/")[0]
+    precedence = {media_type: 2, f"{kind}/*": 1, "*/*": 0}
+    best = -1, 0.0
+    for part in accept.split(","):
+        media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if media_range in precedence:
+            weights = [p.removeprefix("q=") for p in parameters if p.startswith("q=")]
+            best = max(best, (precedence[media_range], _number(weights[0]) if weights else 1.0))
+    return best[1]
+
+
+def _number(text: str) -> float:
+    try:
+        return min(max(float(text), 0.0), 1.0)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,187 @@
+"""POST /restore: a picture in, the restored picture out, now or later."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.background import BackgroundTask
+
+from export.manifest import Manifest
+from imaging import codec
+from service.api import jobs
+from service.api.dependencies import Owner, Parts
+from service.api.jobs import JobView
+from service.api.negotiation import accepted_format, preference
+from service.api.problems import responses
+from service.api.uploads import received
+from service.engine import cut, tile_units
+from service.errors import RetryLater
+from service.errors import kind as kind_of
+from service.jobs.job import Job, Order
+from service.jobs.queue import JobQueue
+
+router = APIRouter(tags=["restore"])
+
+CLIENT_WENT = 499  # nginx's number for it; nobody reads the answer, but the metrics count it
+
+Format = Annotated[
+    Literal["jpeg", "png", "tiff", "webp"],
+    BeforeValidator(lambda name: {"jpg": "jpeg", "tif": "tiff"}.get(name, name)),
+]
+
+
+class Parameters(BaseModel):
+    """What to do with the picture. A parameter that is not listed is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    task: str = Field(description="one of GET /tasks", examples=["derain"])
+    model: str | None = Field(None, description="one of GET /models; by default the task's", examples=[None])
+    scale: int | None = Field(None, ge=1, le=8, description="for upscale: output side over input side", examples=[None])
+    pattern: str | None = Field(None, description="for demosaic: the mosaic, row by row", examples=[None])
+    format: Format | None = Field(None, description="of the answer; by default Accept's, else the picture's own")
+    quality: int | None = Field(None, ge=1, le=100, description="of a JPEG or WebP answer", examples=[None])
+
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The bytes of the picture, or a form with the picture in the field `image`.",
+        "content": {
+            "image/*": {"schema": {"type": "string", "format": "binary"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["image"],
+                    "properties": {"image": {"type": "string", "format": "binary"}},
+                }
+            },
+        },
+    }
+}
+
+
+@router.post(
+    "/restore",
+    summary="Restore a picture",
+    response_class=FileResponse,
+    openapi_extra=_BODY,
+    responses=responses(400, 401, 413, 415, 422, 429, 503)
+    | {
+        200: {"description": "The restored picture", "content": {"image/*": {}}},
+        202: {"description": "Accepted; the job says where it stands", "model": JobView},
+    },
+)
+async def restore(
+    request: Request,
+    parts: Parts,
+    owner: Owner,
+    parameters: Annotated[Parameters, Query()],
+    prefer: Annotated[
+        str | None,
+        Header(description="`respond-async`: answer 202 at once; `wait=N`: after N seconds", examples=["wait=60"]),
+    ] = None,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=255,
+            description="Asking again with the same key, picture and parameters gives the same job, not another one.",
+        ),
+    ] = None,
+    accept: Annotated[str | None, Header(description="the format of the answer", examples=["image/webp"])] = None,
+) -> Response:
+    """Answers with the picture, in its own size (times scale), format, depth and colour profile.
+
+    What takes longer than the client wants to wait is answered with 202 and goes on as a job. A client that closes the
+    connection cancels what it was waiting for, unless it sent an Idempotency-Key: then it can come back for the result.
+    """
+    artifact = parts.catalogue.find(
+        parameters.task, model=parameters.model, scale=parameters.scale, pattern=parameters.pattern
+    )
+    request.state.task = parameters.task
+    wish = preference(prefer, parts.settings.wait_s, parts.settings.max_wait_s)
+    try:
+        async with received(request, parts.folder, parts.settings.max_body_bytes) as upload:
+            picture = await to_thread.run_sync(codec.probe, upload.path, parts.limits)
+            plan = cut(artifact.manifest, picture.height, picture.width)
+            order = Order(
+                task=parameters.task,
+                model=artifact.manifest.name,
+                model_label=label(artifact.manifest),
+                format=parameters.format or accepted_format(accept, codec.MEDIA_TYPES, picture.format),
+                quality=parameters.quality,
+                width=picture.width,
+                height=picture.height,
+                tiles=len(plan),
+                tile_units=tile_units(plan),
+                body_sha256=upload.sha256,
+                body_bytes=upload.size_bytes,
+                owner=owner,
+                idempotency_key=idempotency_key,
+                request_id=request.state.request_id,
+            )
+            job = await parts.queue.submit(order, upload.path)
+    except RetryLater as refusal:
+        parts.metrics.rejected.labels(kind_of(type(refusal))).inc()
+        raise
+    applied = {"Preference-Applied": wish.applied} if wish.applied else {}
+    if wish.wait_s > 0 and not job.state.ended:
+        ended = await _end_of(request, parts.queue, job.id, wish.wait_s)
+        if ended is None:
+            if idempotency_key is None:
+                await parts.queue.cancel(job.id)
+            return Response(status_code=CLIENT_WENT)
+        job = ended
+    if not job.state.ended:
+        return await _accepted(request, parts.queue, job, applied)
+    # Nobody else knows of this job: once the picture is delivered, its file is room for others.
+    forget = None if idempotency_key else BackgroundTask(parts.queue.cancel, job.id)
+    answer = await jobs.picture(request, parts.queue, job, background=forget)
+    answer.headers.update(applied)
+    return answer
+
+
+def label(manifest: Manifest) -> str:
+    """A network for the X-Model header: name, version and what its weights hash to."""
+    return f"{manifest.name}; version={manifest.version}; sha256={manifest.weights_sha256}"
+
+
+async def _accepted(request: Request, queue: JobQueue, job: Job, headers: dict[str, str]) -> Response:
+    view = await jobs.view(request, queue, job)
+    retry_after_s = max(1, math.ceil(view.estimate_s or 0))
+    headers = {"Location": view.links["self"], "Retry-After": str(retry_after_s), **headers}
+    return JSONResponse(view.model_dump(mode="json"), 202, headers)
+
+
+async def _end_of(request: Request, queue: JobQueue, job_id: str, timeout_s: float) -> Job | None:
+    """The job when it has ended or time is up; None if the client closed the connection first."""
+    end = asyncio.create_task(_last(queue.watch(job_id)))
+    gone = asyncio.create_task(_disconnected(request))
+    try:
+        await asyncio.wait({end, gone}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        if end.done():
+            return end.result()
+        return None if gone.done() else await queue.get(job_id)
+    finally:
+        end.cancel()
+        gone.cancel()
+
+
+async def _last(snapshots: AsyncIterator[Job]) -> Job:
+    async for job in snapshots:
+        if job.state.ended:
+            return job
+    raise AssertionError("a job's snapshots end with its end")
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

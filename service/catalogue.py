@@ -1,0 +1,90 @@
+"""Which networks this service has, by task. Reads manifests only: no runtime is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Self
+
+from export import manifest as manifests
+from export.manifest import Manifest
+from service.errors import InvalidParameter
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An exported network: its manifest and the folder that holds the files it names."""
+
+    folder: Path
+    manifest: Manifest
+
+
+class Catalogue:
+    """The exported networks of one folder.
+
+    Where several answer for a task, the default is the one whose manifest says so, then the smallest scale, then the
+    first by name.
+    """
+
+    def __init__(self, artifacts: Iterable[Artifact]) -> None:
+        ordered = sorted(artifacts, key=lambda a: (not a.manifest.default, a.manifest.scale, a.manifest.name))
+        self._by_name = {artifact.manifest.name: artifact for artifact in ordered}
+
+    @classmethod
+    def read(cls, root: Path) -> Self:
+        """Read and check `root/*/manifest.json` and every file named there.
+
+        Raises ManifestError if one was altered or is incomplete.
+        """
+        folders = sorted(path.parent for path in root.glob(f"[!.]*/{manifests.FILE_NAME}"))
+        return cls(Artifact(folder, manifests.load(folder)) for folder in folders)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """All of them, a task's default before its others."""
+        return tuple(self._by_name.values())
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that are served, in alphabetical order."""
+        return tuple(sorted({artifact.manifest.task for artifact in self.artifacts}))
+
+    def for_task(self, task: str) -> tuple[Artifact, ...]:
+        """The networks for a task, its default first. Raises InvalidParameter if there are none."""
+        found = tuple(artifact for artifact in self.artifacts if artifact.manifest.task == task)
+        if not found:
+            raise _unknown("task", task, self.tasks)
+        return found
+
+    def find(
+        self, task: str, *, model: str | None = None, scale: int | None = None, pattern: str | None = None
+    ) -> Artifact:
+        """The network for a request. Raises InvalidParameter naming what there is instead."""
+        candidates = self.for_task(task)
+        if model is not None:
+            names = [artifact.manifest.name for artifact in candidates]
+            if model not in names:
+                raise _unknown("model", model, names, f" for {task}")
+            candidates = (self._by_name[model],)
+        for option, wanted in (("scale", scale), ("pattern", pattern)):
+            if wanted is not None:
+                offered = sorted({getattr(artifact.manifest, option) for artifact in candidates} - {None})
+                candidates = tuple(a for a in candidates if getattr(a.manifest, option) == wanted)
+                if not candidates:
+                    raise _unknown(option, wanted, offered, f" for {model or task}")
+        return candidates[0]
+
+
+def _unknown(option: str, given: object, offered: Sequence[object], where: str = "") -> InvalidParameter:
+    names = [str(name) for name in offered]
+    there_are = f"there is {', '.join(names)}" if names else "there is none"
+    close = get_close_matches(str(given), names, n=1)
+    hint = f"; did you mean {close[0]}?" if close and len(names) > 1 else "."
+    return InvalidParameter(
+        f"No {option} {given!r} is served{where}; {there_are}{hint}", parameter=option, given=given, allowed=names
+    )

@@ -1,0 +1,93 @@
+"""The command `unseam`: finds the module of a subcommand by name, so that each imports only what it needs.
+
+A subcommand's module has `add_arguments(parser)` and `run(args) -> int`. Exit codes: 0 done, 1 failed, 2 a mistake of
+the user's (one line says which), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+from typing import Final, NoReturn
+
+COMMANDS: Final = {
+    "serve": ("service.commands.serve", "answer HTTP requests"),
+    "worker": ("service.commands.worker", "do the jobs of a Redis queue"),
+    "janitor": ("service.commands.janitor", "bring back lost jobs and delete expired results"),
+    "restore": ("service.commands.restore", "restore a picture"),
+    "export": ("export.command", "make artifacts of trained networks"),
+    "models": ("models.command", "list, show, count and check networks"),
+    "train": ("training.command_train", "train a network"),
+    "eval": ("training.command_eval", "measure a network on pairs of pictures"),
+    "bench": ("benchmarks.command", "measure speed"),
+}
+OURS: Final = {"imaging", "models", "export", "service", "training", "benchmarks"}  # errors with words for people
+INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and end with 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+class UnavailableError(ValueError):
+    """A subcommand that this installation cannot run."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand; returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        print("unseam: interrupted", file=sys.stderr)  # noqa: T201
+        return INTERRUPTED
+    except OSError as error:
+        return _complain(arguments, error, 1)
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in OURS:
+            raise  # nobody meant this to happen: the traceback says more
+        return _complain(arguments, error, 2 if isinstance(error, ValueError) else 1)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    name = _top_parser().parse_args(arguments[:1]).command
+    try:
+        module = import_module(COMMANDS[name][0])
+    except ModuleNotFoundError as error:
+        if error.name and COMMANDS[name][0].startswith(error.name):
+            raise UnavailableError(f"{name} is not part of this installation") from error
+        raise UnavailableError(f"{name} needs the package {error.name}, which is not installed") from error
+    parser = Parser(prog=f"unseam {name}", description=module.__doc__)
+    module.add_arguments(parser)
+    args = parser.parse_args(arguments[1:])
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    code: int = module.run(args)
+    return code
+
+
+def _top_parser() -> Parser:
+    width = max(map(len, COMMANDS))
+    listing = "\n".join(f"  {name:{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
+    parser = Parser(
+        prog="unseam",
+        usage="unseam COMMAND [ARGUMENT ...]",
+        description="Image restoration as a service that leaves no seams.",
+        epilog=f"commands:\n{listing}\n\nunseam COMMAND --help says more.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"unseam {version('unseam')}")
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help=argparse.SUPPRESS)
+    return parser
+
+
+def _complain(arguments: Sequence[str], error: Exception, code: int) -> int:
+    print(f"unseam {arguments[0]}: {error}", file=sys.stderr)  # noqa: T201
+    return code

@@ -1,0 +1,47 @@
+"""Answer HTTP requests, with the job queue inside the process."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+
+from service import settings
+from service.catalogue import Catalogue
+from service.errors import ServiceError
+
+log = logging.getLogger(__name__)
+
+
+class NothingToServe(ServiceError, ValueError):  # noqa: N818 - named for what it is, as service.errors
+    """The folder of artifacts has none."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; each default is a setting (UNSEAM_HOST, UNSEAM_PORT)."""
+    parser.add_argument("--host", help="address to listen on (default: UNSEAM_HOST, else 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on (default: UNSEAM_PORT, else 8000)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until interrupted or terminated."""
+    chosen = settings.read(host=args.host, port=args.port)
+    catalogue = Catalogue.read(chosen.artifacts)
+    if not len(catalogue):
+        raise NothingToServe(f"there are no networks in {chosen.artifacts}/; make them with: unseam export --missing")
+
+    import uvicorn
+
+    from service.api.app import create
+
+    log.info("serving %s on http://%s:%d", ", ".join(catalogue.tasks), chosen.host, chosen.port)
+    config = uvicorn.Config(
+        create(chosen, catalogue),
+        host=chosen.host,
+        port=chosen.port,
+        timeout_graceful_shutdown=round(chosen.drain_s),
+        log_config=None,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    server.run()
+    return 0 if server.started else 1

@@ -1,0 +1,232 @@
+"""The queue inside the API's own process: no Redis, nothing to set up, and nothing that survives a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from imaging.codec import Limits
+from service.engine import Engine
+from service.errors import IdempotencyKeyReused, JobFailed, NoResult, NotReady, Overloaded, ResultExpired, StorageFull
+from service.jobs.job import Job, Order, State, new_id
+from service.jobs.ledger import Ledger
+from service.jobs.pace import Pace
+from service.jobs.pipeline import Pipeline, Work
+from service.jobs.queue import Backlog, Outlook
+from service.metrics import Metrics
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+EXPIRED_JOBS_KEPT = 10_000  # so that their results answer 410 for a while, not 404
+
+
+class EmbeddedQueue:
+    """A `JobQueue` of threads and dictionaries; made and used on one event loop.
+
+    An Idempotency-Key is remembered as long as its job's result is, and forgotten when that job is cancelled: whoever
+    comes back with the key wants the picture.
+    """
+
+    def __init__(
+        self, settings: Settings, load: Callable[[], Sequence[Engine]], limits: Limits, metrics: Metrics
+    ) -> None:
+        self._settings, self._metrics = settings, metrics
+        self._ledger = Ledger()
+        self._pace = Pace()
+        self._folder = Path(tempfile.mkdtemp(prefix="unseam-", dir=settings.spool))
+        self._work: dict[str, Work] = {}
+        self._by_key: dict[tuple[str, str], str] = {}
+        self._stopping = False
+        self._pipeline = Pipeline(
+            load, self._update, limits=limits, codec_threads=settings.codec_threads, metrics=metrics, pace=self._pace
+        )
+        self._sweeper: asyncio.Task[None] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where uploads are to be put for `submit`, and where results lie."""
+        return self._folder
+
+    async def start(self) -> None:
+        """Start the threads. Returns at once; `check` says when the engines are warm."""
+        log.info("embedded queue: jobs and results live in this process and end with it")
+        self._pipeline.start()
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """Cancel what is not done, end the threads, delete every file."""
+        self._stopping = True
+        if self._sweeper:
+            self._sweeper.cancel()
+        for job in self._ledger.unfinished():
+            await self.cancel(job.id)
+        await asyncio.to_thread(self._pipeline.stop)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def submit(self, order: Order, upload: Path) -> Job:
+        """See `JobQueue.submit`."""
+        key = (order.owner, order.idempotency_key) if order.idempotency_key else None
+        if key in self._by_key:
+            job = self._ledger.get(self._by_key[key])
+            if job.order.fingerprint != order.fingerprint:
+                raise IdempotencyKeyReused(
+                    "This Idempotency-Key was used for another picture or other parameters; take a new one.",
+                    job=job.id,
+                )
+            return job
+        await self.admit(order.tile_units, order.body_bytes)
+        job = Job(new_id(), order, time.time(), tiles_total=order.tiles)
+        upload = upload.rename(self._folder / f"{job.id}.upload")
+        work = self._work[job.id] = Work(job.id, order, upload, target=self._folder / f"{job.id}.result")
+        self._ledger.add(job)
+        if key:
+            self._by_key[key] = job.id
+        self._pipeline.put(work)
+        return job
+
+    async def admit(self, tile_units: float, body_bytes: int) -> None:
+        """See `JobQueue.admit`. A picture that no backlog would hold is taken when there is none."""
+        self._admit_any()
+        self._admit_work(tile_units)
+        self._admit_bytes(body_bytes)
+
+    async def get(self, job_id: str) -> Job:
+        """See `JobQueue.get`."""
+        return self._ledger.get(job_id)
+
+    def watch(self, job_id: str) -> AsyncIterator[Job]:
+        """See `JobQueue.watch`."""
+        return self._ledger.watch(job_id)
+
+    async def outlook(self, job_id: str) -> Outlook | None:
+        """See `JobQueue.outlook`."""
+        seconds = 0.0
+        for position, job in enumerate(self._ledger.unfinished()):
+            seconds += self._pace.seconds(job.order.model, job.remaining_units)
+            if job.id == job_id:
+                return Outlook(position, seconds)
+        return None
+
+    async def cancel(self, job_id: str) -> Job:
+        """See `JobQueue.cancel`."""
+        job = self._ledger.get(job_id)
+        if job.state.ended:
+            self._expire(job)
+        elif work := self._work.get(job_id):
+            work.cancelled.set()
+            if self._update(job_id, state=State.CANCELLED):
+                work.upload.unlink(missing_ok=True)
+                self._forget_key(job)
+        return self._ledger.get(job_id)
+
+    async def result(self, job_id: str) -> Path:
+        """See `JobQueue.result`."""
+        job = self._ledger.get(job_id)
+        if job.failure:
+            raise JobFailed(job.failure)
+        if job.state is not State.SUCCEEDED:
+            raise NoResult(f"The job is {job.state}; it has no result.", job=job_id, state=job.state)
+        if job.expired:
+            raise ResultExpired("The result is no longer kept; restore the picture again.", job=job_id)
+        return self._folder / f"{job_id}.result"
+
+    async def backlog(self) -> Backlog:
+        """See `JobQueue.backlog`."""
+        jobs = self._ledger.unfinished()
+        oldest_s = time.time() - jobs[0].created_at if jobs else 0.0
+        return Backlog(len(jobs), sum(job.remaining_units for job in jobs), oldest_s)
+
+    async def check(self) -> None:
+        """See `JobQueue.check`."""
+        self._admit_any()
+        if not self._pipeline.ready.is_set():
+            raise NotReady("The networks are being loaded.", retry_after_s=5)
+
+    def _admit_any(self) -> None:
+        if self._stopping:
+            raise NotReady("The server is stopping; send the picture again in a moment.", retry_after_s=10)
+        if self._pipeline.fault:
+            raise NotReady("The networks could not be loaded; the server's log says why.", retry_after_s=60)
+
+    def _admit_work(self, tile_units: float) -> None:
+        jobs = self._ledger.unfinished()
+        excess = sum(job.remaining_units for job in jobs) + tile_units - self._settings.max_backlog_tile_units
+        if not jobs or excess <= 0:
+            return
+        # Jobs are done in order, so room for this one is made by the oldest ones.
+        seconds, excess_left = 0.0, min(excess, sum(job.remaining_units for job in jobs))
+        for job in jobs:
+            units = min(job.remaining_units, excess_left)
+            seconds += self._pace.seconds(job.order.model, units)
+            excess_left -= units
+        retry_after_s = max(1, math.ceil(seconds))
+        raise Overloaded(
+            f"{len(jobs)} pictures are waiting already; there will be room for this one in about {retry_after_s} s.",
+            retry_after_s=retry_after_s,
+            backlog_tile_units=round(excess + self._settings.max_backlog_tile_units - tile_units, 1),
+            max_backlog_tile_units=self._settings.max_backlog_tile_units,
+        )
+
+    def _admit_bytes(self, body_bytes: int) -> None:
+        held = [(job, _bytes_held(job)) for job in self._ledger.all()]
+        if sum(size for _, size in held) + body_bytes <= self._settings.max_spool_bytes:
+            return
+        expiries = [job.expires_at for job, size in held if size and job.expires_at]
+        wait_s = max(1, math.ceil(min(expiries) - time.time())) if expiries else 10
+        raise StorageFull(
+            "There is no room for another upload until results expire or are deleted (DELETE /jobs/{id}).",
+            retry_after_s=wait_s,
+            max_spool_bytes=self._settings.max_spool_bytes,
+        )
+
+    def _update(self, job_id: str, **changes: Any) -> Job | None:
+        """Change a job, from any thread; at its end also count it."""
+        if changes.get("state", State.RUNNING).ended:
+            now = time.time()
+            changes |= {"ended_at": now, "expires_at": now + self._settings.result_ttl_s}
+        job = self._ledger.update(job_id, **changes)
+        if job and job.state.ended and job.ended_at:
+            self._work.pop(job_id, None)
+            task = job.order.task
+            self._metrics.jobs.labels(task, job.state).inc()
+            self._metrics.job_duration.labels(task).observe(job.ended_at - job.created_at)
+            for stage, seconds in job.stages.items():
+                self._metrics.stage_duration.labels(task, stage).observe(seconds)
+        return job
+
+    async def _sweep(self) -> None:
+        """Delete results whose time has come, for ever."""
+        while True:
+            await asyncio.sleep(min(5.0, self._settings.result_ttl_s / 4))
+            now = time.time()
+            ended = [job for job in self._ledger.all() if job.state.ended]
+            for job in ended:
+                if not job.expired and job.expires_at and job.expires_at <= now:
+                    self._expire(job)
+            for job in [job for job in ended if job.expired][:-EXPIRED_JOBS_KEPT]:
+                self._ledger.remove(job.id)
+
+    def _expire(self, job: Job) -> None:
+        (self._folder / f"{job.id}.result").unlink(missing_ok=True)
+        self._ledger.expire(job.id)
+        self._forget_key(job)
+
+    def _forget_key(self, job: Job) -> None:
+        key = (job.order.owner, job.order.idempotency_key or "")
+        if self._by_key.get(key) == job.id:  # after a cancelled job, the key may stand for a newer one
+            del self._by_key[key]
+
+
+def _bytes_held(job: Job) -> int:
+    """On the disk for a job: its upload, or its result."""
+    if not job.state.ended:
+        return job.order.body_bytes
+    return job.result.size_bytes if job.result and not job.expired else 0

@@ -1,0 +1,229 @@
+"""The threads that do the work: some decode, one runs the networks, some encode.
+
+Between them are short queues, so that few pictures are in memory at once, however long the backlog is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from imaging import codec
+from imaging.codec import Limits, Picture
+from imaging.errors import Cancelled
+from service.engine import Engine, tile_units
+from service.errors import INTERNAL, Failure
+from service.jobs.job import Job, Order, Result, State
+from service.jobs.pace import Pace
+from service.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+DECODED_AHEAD: Final = 1  # pictures that wait, decoded, for the inference thread; as many wait for an encoder
+
+
+@dataclass
+class Work:
+    """One job on its way through the threads.
+
+    Attributes:
+        job_id: the job's.
+        order: the job's.
+        upload: the file of the uploaded bytes; deleted once decoded.
+        target: where the result goes.
+        cancelled: set to stop the job.
+        picture: the decoded picture, then the restored one.
+        result: what was written to `target`.
+        stages: seconds spent so far, by stage.
+        since: when the work last began to wait, on the monotonic clock.
+    """
+
+    job_id: str
+    order: Order
+    upload: Path
+    target: Path
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    picture: Picture | None = None
+    result: Result | None = None
+    stages: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    since: float = field(default_factory=time.perf_counter)
+
+
+Inbox = queue.Queue[Work | None]
+Step = Callable[[Work], None]
+Update = Callable[..., Job | None]
+
+
+class Pipeline:
+    """Takes work, and reports where each job stands through `update(job_id, **changes)`, from its own threads.
+
+    Attributes:
+        ready: set once every engine is warm.
+        fault: why there will be no engines, if loading them failed.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Sequence[Engine]],
+        update: Update,
+        *,
+        limits: Limits,
+        codec_threads: int,
+        metrics: Metrics,
+        pace: Pace,
+    ) -> None:
+        self._load, self._update = load, update
+        self._limits, self._metrics, self._pace = limits, metrics, pace
+        self._engines: Mapping[str, Engine] = {}
+        self.ready = threading.Event()
+        self.fault: Exception | None = None
+        self._waiting: Inbox = queue.Queue()  # bounded by admission
+        self._decoded: Inbox = queue.Queue(DECODED_AHEAD)
+        self._restored: Inbox = queue.Queue(DECODED_AHEAD)
+        decoders = [self._thread("decode", self._decode, self._waiting, self._decoded) for _ in range(codec_threads)]
+        encoders = [self._thread("encode", self._encode, self._restored, None) for _ in range(codec_threads)]
+        inference = threading.Thread(target=self._infer_all, name="infer", daemon=True)
+        self._rows: Sequence[tuple[Inbox, list[threading.Thread]]] = (
+            (self._waiting, decoders),
+            (self._decoded, [inference]),
+            (self._restored, encoders),
+        )
+
+    def start(self) -> None:
+        """Start the threads; loading the engines is the inference thread's first act."""
+        for _, threads in self._rows:
+            for thread in threads:
+                thread.start()
+
+    def put(self, work: Work) -> None:
+        """Append to the waiting work."""
+        self._waiting.put(work)
+
+    def stop(self) -> None:
+        """End the threads, one row after the other, once each has nothing left to do. Cancel the work first."""
+        for inbox, threads in self._rows:
+            for _ in threads:
+                inbox.put(None)
+            for thread in threads:
+                thread.join()
+
+    def _thread(self, stage: str, step: Step, inbox: Inbox, outbox: Inbox | None) -> threading.Thread:
+        return threading.Thread(target=self._run, args=(stage, step, inbox, outbox), name=stage, daemon=True)
+
+    def _run(self, stage: str, step: Step, inbox: Inbox, outbox: Inbox | None) -> None:
+        while (work := inbox.get()) is not None:
+            self._do(stage, step, work, outbox)
+            del work  # an idle thread keeps no picture
+
+    def _do(self, stage: str, step: Step, work: Work, outbox: Inbox | None) -> None:
+        start = time.perf_counter()
+        work.stages["queue"] += start - work.since
+        try:
+            if work.cancelled.is_set():
+                raise Cancelled
+            step(work)
+        except Cancelled:
+            self._end(work, State.CANCELLED)
+        except Exception as error:
+            if work.cancelled.is_set():  # its files may be gone already
+                return self._end(work, State.CANCELLED)
+            failure = Failure.of(error)
+            unexpected = failure.kind == INTERNAL
+            log.log(
+                logging.ERROR if unexpected else logging.INFO,
+                "job %s (request %s) failed: %s",
+                work.job_id,
+                work.order.request_id,
+                error,
+                exc_info=unexpected,
+            )
+            self._end(work, State.FAILED, failure=failure)
+        else:
+            work.since = time.perf_counter()
+            work.stages[stage] += work.since - start - (work.stages["assemble"] if stage == "infer" else 0)
+            if outbox is None:
+                self._end(work, State.SUCCEEDED, result=work.result)
+            else:
+                outbox.put(work)
+
+    def _decode(self, work: Work) -> None:
+        self._update(work.job_id, state=State.RUNNING, started_at=time.time())
+        work.picture = codec.decode(work.upload.read_bytes(), self._limits)
+        work.upload.unlink(missing_ok=True)
+
+    def _infer_all(self) -> None:
+        try:
+            engines = self._load()
+            for engine in engines:
+                self._pace.observe(engine.manifest.name, 1, engine.warm())
+                manifest = engine.manifest
+                self._metrics.model_info.labels(
+                    manifest.name, engine.backend, manifest.precision, manifest.version
+                ).set(1)
+            self._engines = {engine.manifest.name: engine for engine in engines}
+            self.ready.set()
+        except Exception as error:
+            log.exception("no engine could be made")
+            self.fault = error
+        self._run("infer", self._infer, self._decoded, self._restored)
+
+    def _infer(self, work: Work) -> None:
+        if self.fault:
+            raise RuntimeError("the engines did not load") from self.fault
+        picture, engine = work.picture, self._engines[work.order.model]
+        assert picture is not None
+        plan = engine.cut(*picture.pixels.shape[:2])
+        units_per_tile = tile_units(plan) / len(plan)
+        self._update(work.job_id, tiles_total=len(plan))
+        inside = 0.0
+
+        def on_batch(tiles: int, seconds: float | None) -> None:
+            nonlocal inside
+            if seconds is None:
+                self._metrics.oom_retries.inc()
+                return
+            inside += seconds
+            self._pace.observe(work.order.model, tiles * units_per_tile, seconds)
+            self._metrics.tiles.labels(work.order.task, engine.backend).inc(tiles)
+            self._metrics.batch_size.observe(tiles)
+            self._metrics.worker_last_progress.set_to_current_time()
+
+        start = time.perf_counter()
+        work.picture = codec.restored(
+            picture,
+            engine.restore(
+                picture.pixels,
+                plan,
+                on_progress=lambda done, total: self._update(work.job_id, tiles_done=done, tiles_total=total),
+                on_batch=on_batch,
+                cancelled=work.cancelled.is_set,
+            ),
+        )
+        work.stages["assemble"] = time.perf_counter() - start - inside
+        height, width = picture.pixels.shape[:2]
+        self._metrics.megapixels.labels(work.order.task).inc(height * width / 1e6)
+
+    def _encode(self, work: Work) -> None:
+        picture, order = work.picture, work.order
+        assert picture is not None
+        encoded = codec.encode(picture, order.format, quality=order.quality)
+        work.target.write_bytes(encoded)
+        height, width = picture.pixels.shape[:2]
+        sha256 = hashlib.sha256(encoded).hexdigest()
+        work.result = Result(codec.MEDIA_TYPES[order.format], len(encoded), sha256, width, height)
+
+    def _end(self, work: Work, state: State, **changes: Any) -> None:
+        """Report a job's end; where it had ended already (cancelled meanwhile), leave nothing behind."""
+        work.picture = None
+        work.upload.unlink(missing_ok=True)
+        job = self._update(work.job_id, state=state, stages=dict(work.stages), **changes)
+        if job is None:
+            work.target.unlink(missing_ok=True)

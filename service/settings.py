@@ -1,0 +1,102 @@
+"""Every setting of the service, read once at the entry point and passed down.
+
+Each is an environment variable with the prefix `UNSEAM_` (`UNSEAM_PORT=9000`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from service.errors import ServiceError
+
+PREFIX: Final = "UNSEAM_"
+MIB: Final = 2**20
+
+Backend = Literal["onnx", "openvino", "tensorrt", "tensorrt-rtx", "torch"]
+KeyHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True, strip_whitespace=True)]
+
+
+class InvalidSettings(ServiceError, ValueError):  # noqa: N818 - named for what it is, as service.errors
+    """Settings that cannot be; the message names every one of them."""
+
+
+class Settings(BaseSettings):
+    """How one process of the service runs. Refuses nonsense when it is made."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, allow_inf_nan=False, env_ignore_empty=True)
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+
+    artifacts: Path = Field(Path("artifacts"), description="folder of exported networks")
+    backend: Backend | None = Field(
+        None, description="runtime for every network; by default each manifest's own choice"
+    )
+    device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:N")
+    threads: int | None = Field(None, ge=1, description="CPU threads for inference; by default the runtime's choice")
+    batch: int = Field(1, ge=1, description="tiles in one call of the network at most")
+    codec_threads: int = Field(1, ge=1, le=64, description="threads that decode, and as many that encode")
+
+    max_body_bytes: int = Field(256 * MIB, ge=1, description="largest upload")
+    max_pixels: int = Field(200_000_000, ge=1, description="largest picture, in pixels")
+    max_side: int = Field(65_535, ge=1, description="longest side of a picture, in pixels")
+    max_backlog_tile_units: int = Field(
+        4096, ge=1, description="work that may wait; one unit is 256 x 256 pixels through the network, halos included"
+    )
+    max_spool_bytes: int = Field(8192 * MIB, ge=1, description="room for uploads and results together")
+    spool: Path | None = Field(
+        None, description="folder for uploads and results; by default the system's temporary one"
+    )
+
+    wait_s: float = Field(60, ge=0, description="how long POST /restore waits for the picture before it answers 202")
+    max_wait_s: float = Field(600, ge=0, description="longest wait that a client may ask for (Prefer: wait=N)")
+    result_ttl_s: float = Field(3600, gt=0, description="how long a result can be fetched")
+    drain_s: float = Field(30, ge=0, description="how long running requests may take to end at shutdown")
+
+    # NoDecode: a list in plain commas, not JSON.
+    api_keys: Annotated[tuple[KeyHash, ...], NoDecode] = Field(
+        (), description="SHA-256 hashes of the keys that are let in, separated by commas; without any, everyone is"
+    )
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        if self.wait_s > self.max_wait_s:
+            raise ValueError(f"UNSEAM_WAIT_S {self.wait_s:g} is over UNSEAM_MAX_WAIT_S {self.max_wait_s:g}")
+        if self.max_spool_bytes < self.max_body_bytes:
+            raise ValueError(
+                f"UNSEAM_MAX_SPOOL_BYTES {self.max_spool_bytes} has no room for one upload of "
+                f"UNSEAM_MAX_BODY_BYTES {self.max_body_bytes}"
+            )
+        return self
+
+
+def read(**overrides: object) -> Settings:
+    """Settings from the environment; an override that is None leaves its setting alone.
+
+    Raises InvalidSettings naming every variable that cannot be.
+    """
+    try:
+        return Settings.model_validate({name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        raise InvalidSettings(_sentence(error)) from None
+
+
+def _sentence(error: ValidationError) -> str:
+    """`UNSEAM_PORT: Input should be less than or equal to 65535 (not '70000')`, for each fault."""
+    faults = []
+    for fault in error.errors(include_url=False):
+        message = fault["msg"].removeprefix("Value error, ")
+        # What was given for a key is not repeated: it may be the key itself.
+        given = "" if not fault["loc"] or fault["loc"][0] == "api_keys" else f" (not {fault['input']!r})"
+        name = f"{PREFIX}{str(fault['loc'][0]).upper()}: " if fault["loc"] else ""
+        faults.append(f"{name}{message}{given}")
+    return "; ".join(faults)
