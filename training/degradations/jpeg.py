@@ -127,7 +127,9 @@ def _quantise(planes: Tensor, table: Tensor) -> Tensor:
     blocks = planes.view(batch, channels, height // 8, 8, width // 8, 8).transpose(3, 4)
     coefficients = blocks.reshape(batch, -1, 64) @ transform.T
     steps = table[:, None]
-    rounded = (coefficients / steps).round() * steps
+    levels = coefficients / steps
+    # Halves go away from zero, as in libjpeg: flat blocks of whole pixel values meet them often.
+    rounded = (levels.abs() + (0.5 + 1e-5)).floor().copysign(levels) * steps
     pixels = (rounded @ transform).round().view(batch, channels, height // 8, width // 8, 8, 8)
     return pixels.transpose(3, 4).reshape(batch, channels, height, width)
 
