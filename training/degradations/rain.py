@@ -1,7 +1,7 @@
 """Rain laid on clean photographs: streak layers of the benchmark pairs, drawn streaks, and a veil of haze.
 
-The rain of Rain100L and Rain100H (Yang et al., "Deep Joint Rain Detection and Removal", 2017) is exactly additive and grey,
-clipped at white: rainy - clean of one pair is a layer that can fall on any photograph.
+The rain of Rain100L and Rain100H (Yang et al., "Deep Joint Rain Detection and Removal", 2017) is exactly additive and
+grey, clipped at white: rainy - clean of one pair is a layer that can fall on any photograph.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -56,9 +57,13 @@ class Rain:
         rain = streaks(batch, height, width, generator).to(clean.device)
         if self.pairs is not None:
             taken = _layers(self.pairs, self.held_out, self.set_shares).crop(batch, height, width, draws)
-            rain = torch.where(draws.chosen(self.drawn_share, batch), rain, taken * draws.uniform(self.gain, batch, 1, 1, 1))
+            rain = torch.where(
+                draws.chosen(self.drawn_share, batch), rain, taken * draws.uniform(self.gain, batch, 1, 1, 1)
+            )
         rain = rain.masked_fill(draws.chosen(self.clean_share, batch), 0.0)
-        veil = draws.uniform(self.veil, batch, 1, 1, 1) * (draws.chosen(self.veil_share, batch) & (rain.amax((1, 2, 3), True) > 0))
+        veil = draws.uniform(self.veil, batch, 1, 1, 1) * (
+            draws.chosen(self.veil_share, batch) & (rain.amax((1, 2, 3), True) > 0)
+        )
         return ((1 - veil) * clean + veil * 0.85 + rain).clamp(0, 1), clean
 
 
@@ -73,7 +78,9 @@ class LayerBank:
     def crop(self, batch: int, height: int, width: int, draws: Draws) -> Tensor:
         """Draw (B, 1, height, width) pieces in 0..1, mirrored at random, never turned: rain falls."""
         if height > self.sizes[:, 0].min() or width > self.sizes[:, 1].min():
-            raise DegradationError(f"a {height}x{width} crop is larger than the smallest rain layer, {self.sizes.amin(0).tolist()}")
+            raise DegradationError(
+                f"a {height}x{width} crop is larger than the smallest rain layer, {self.sizes.amin(0).tolist()}"
+            )
         cumulated = self.probabilities.cumsum(0).to(draws.device)
         which = torch.searchsorted(cumulated, draws.unit(batch)).clamp(max=len(cumulated) - 1)
         room = self.sizes.to(draws.device)[which] - torch.tensor([height, width], device=draws.device) + 1
@@ -99,8 +106,9 @@ def _layers(folder: Path, held_out: tuple[str, ...], shares: tuple[tuple[str, fl
     return LayerBank(torch.from_numpy(stack), sizes, weights / weights.sum())
 
 
-def _layer(rainy: Path, clean: Path) -> np.ndarray:
+def _layer(rainy: Path, clean: Path) -> NDArray[np.uint8]:
     """The rain alone, (H, W) uint8: of three channels, the one that was clipped least."""
     with Image.open(rainy) as a, Image.open(clean) as b:
         difference = np.asarray(a.convert("RGB"), np.int16) - np.asarray(b.convert("RGB"), np.int16)
-    return difference.max(-1).clip(0, 255).astype(np.uint8)
+    layer: NDArray[np.uint8] = difference.max(-1).clip(0, 255).astype(np.uint8)
+    return layer

@@ -1,0 +1,102 @@
+"""The two attentions of IPT-V2: focal context (channels, inside windows) and global grid (pixels, across a cell)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.layers.rep_conv import Depthwise
+
+
+class FocalContextAttention(nn.Module):
+    """FCSA (Eq. 2, 3): channel attention inside p x p windows, once on the lattice and once half a window off it.
+
+    The shifted branch is not cyclic: a border of p/2 is dropped on every side and comes back as zeros. Four learned
+    maps of (heads, p, p) weigh space: one per branch on q and k before their norm, one per branch on its answer.
+    """
+
+    def __init__(self, channels: int, num_heads: int, window: int) -> None:
+        super().__init__()
+        self.num_heads, self.window = num_heads, window
+        self.qkv = nn.Linear(channels, 3 * channels, bias=False)
+        self.local = Depthwise(3 * channels, 3)
+        self.temperature = nn.Parameter(torch.ones(num_heads, 1, 1))
+        self.spatial = nn.Parameter(torch.ones(2, num_heads, window * window, 1))  # w_t of either branch
+        self.merge = nn.Parameter(torch.full((2, num_heads, window * window, 1), 0.5))  # w_top, w_bottom
+        self.project = nn.Linear(channels, channels, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attend on (B, H, W, C); the window divides H and W."""
+        qkv = self.local(self.qkv(x))
+        out = self._attend(qkv, 0)
+        margin = self.window // 2
+        if min(x.shape[1:3]) > self.window:
+            inside = self._attend(qkv[:, margin:-margin, margin:-margin], 1)
+            out = out + F.pad(inside, (0, 0, margin, margin, margin, margin))
+        return self.project(out)  # type: ignore[no-any-return]
+
+    def _attend(self, qkv: Tensor, branch: int) -> Tensor:
+        """Channel attention in the windows of (B, H, W, 3C), weighed by the maps of `branch`; (B, H, W, C)."""
+        batch, height, width, _ = qkv.shape
+        size, heads = self.window, self.num_heads
+        rows, columns = height // size, width // size
+        windows = qkv.reshape(batch, rows, size, columns, size, 3, heads, -1).permute(5, 0, 1, 3, 6, 2, 4, 7)
+        q, k, v = windows.reshape(3, batch * rows * columns, heads, size * size, -1)
+        spatial = (
+            self.spatial[branch].to(qkv.dtype) / size
+        )  # 1/p keeps the sums over p*p pixels small in half precision
+        q, k = q * spatial, k * spatial
+        # The unit vectors' product, with the norms taken out of the sum: they scale a d x d matrix instead of p*p rows.
+        scores = (q.transpose(-1, -2) @ k).float()
+        norms = _norm(q).unsqueeze(-1) * _norm(k).unsqueeze(-2)
+        weights = torch.softmax(scores / norms * self.temperature, dim=-1).to(v.dtype)
+        out = (v @ weights.transpose(-1, -2)) * self.merge[branch].to(v.dtype)
+        out = out.reshape(batch, rows, columns, heads, size, size, -1).permute(0, 1, 4, 2, 5, 3, 6)
+        return out.reshape(batch, height, width, -1)
+
+
+def _norm(x: Tensor) -> Tensor:
+    """Length along space of (..., pixels, d), in float32, never zero."""
+    squares: Tensor = x.float().square().sum(-2)
+    return squares.add(1e-12).sqrt()
+
+
+class GlobalGridAttention(nn.Module):
+    """GGSA (Eq. 4): the g*g pixels at the same place of every cubby attend to each other.
+
+    The paper stretches the grid over the whole map, so its meaning changes with the picture's size. Here the grid
+    covers a `cell` of fixed side, counted from the picture's origin: equal to the paper at that size, and local at any
+    other. `cell` 0 is the paper's whole map.
+    """
+
+    def __init__(self, channels: int, num_heads: int, grid: int, cell: int) -> None:
+        super().__init__()
+        self.num_heads, self.grid, self.cell = num_heads, grid, cell
+        self.qkv = nn.Linear(channels, 3 * channels, bias=False)
+        self.position_bias = nn.Parameter(torch.zeros(num_heads, (2 * grid - 1) ** 2))
+        self.project = nn.Linear(channels, channels, bias=False)
+        self.register_buffer("pairs", _pair_offsets(grid), persistent=False)
+        self.pairs: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attend on (B, H, W, C); the cell (or, for the whole map, the grid) divides H and W."""
+        batch, height, width, channels = x.shape
+        tall, wide = (self.cell, self.cell) if self.cell else (height, width)
+        grid, heads = self.grid, self.num_heads
+        cells = (batch, height // tall, grid, tall // grid, width // wide, grid, wide // grid)
+        qkv = self.qkv(x).reshape(*cells, 3, heads, -1).permute(7, 0, 1, 3, 4, 6, 8, 2, 5, 9)
+        q, k, v = qkv.reshape(3, -1, heads, grid * grid, channels // heads)
+        bias = self.position_bias[:, self.pairs].to(q.dtype)
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.unsqueeze(0))
+        out = out.reshape(batch, cells[1], cells[3], cells[4], cells[6], heads, grid, grid, -1)
+        out = out.permute(0, 1, 6, 2, 3, 7, 4, 5, 8).reshape(batch, height, width, channels)
+        return self.project(out)  # type: ignore[no-any-return]
+
+
+def _pair_offsets(grid: int) -> Tensor:
+    """Index (g*g, g*g) into the (2g-1)^2 relative offsets of a grid's pixels, row-major."""
+    place = torch.arange(grid)
+    offset = place[:, None] - place[None, :] + grid - 1
+    index = offset[:, None, :, None] * (2 * grid - 1) + offset[None, :, None, :]
+    return index.reshape(grid * grid, grid * grid)

@@ -1,0 +1,77 @@
+"""Model cards: what every shipped weight is, read from weights/registry.toml. Imports no torch."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+class UnknownModelError(ValueError):
+    """No shipped model has that name or serves that task; the text says which there are."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One trained weight.
+
+    Attributes:
+        name: what `model=` and `unseam export` take.
+        version: grows with every new weight under the name.
+        task: what it restores.
+        network, config: architecture and its configuration in `models/<network>/model.py`.
+        weights, sha256: file in models/weights and its digest.
+        default: whether the task uses it when no model is named.
+        scale: output side over input side.
+        recipe: training recipe; `unseam train` with it makes the weight again.
+        data, commit, license_note: what it was trained on, by which code, and on what terms.
+        figures: measured PSNR (dB) and SSIM by set, with the input's beside them.
+    """
+
+    name: str
+    version: int
+    task: str
+    network: str
+    config: str
+    weights: str
+    sha256: str
+    default: bool
+    scale: int
+    recipe: str
+    data: str
+    commit: str
+    license_note: str
+    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """Where the weights lie."""
+        return WEIGHTS / self.weights
+
+
+@cache
+def cards() -> tuple[Card, ...]:
+    """Every shipped card, in the registry's order."""
+    table = tomllib.loads((WEIGHTS / "registry.toml").read_text())
+    return tuple(Card(**row) for row in table.get("model", []))
+
+
+def find(name: str) -> Card:
+    """Return the card of that name; raises UnknownModelError."""
+    for card in cards():
+        if card.name == name:
+            return card
+    raise UnknownModelError(f"there is no model {name!r}; there are {', '.join(card.name for card in cards())}")
+
+
+def for_task(task: str, scale: int = 1) -> Card:
+    """Return the default card of a task; raises UnknownModelError."""
+    fitting = [card for card in cards() if card.task == task and card.scale == scale]
+    if not fitting:
+        tasks = ", ".join(sorted({card.task for card in cards()}))
+        raise UnknownModelError(f"no model does {task!r} at scale {scale}; there are models for {tasks}")
+    return next((card for card in fitting if card.default), fitting[0])

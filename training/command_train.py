@@ -1,0 +1,47 @@
+"""`unseam train RECIPE`: make a weight again, or go on with a run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `unseam train`."""
+    parser.add_argument("recipe", type=Path, help="recipe file, or the name of one in training/recipes")
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("UNSEAM_DATA"), help="folder of the training pictures"
+    )
+    parser.add_argument(
+        "--run", type=Path, help="folder of the run (default runs/<name>); an existing one is gone on with"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
+    parser.add_argument("--hours", type=float, help="end the schedule by then")
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--compile", action="store_true", help="compile the network first (worth it on a GPU)")
+    parser.add_argument("--init", type=Path, help="weights to start a new run from")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, and say where the weights lie."""
+    import torch
+    from safetensors.torch import load_file
+
+    from training.recipe import Recipe, RecipeError
+    from training.train import train
+
+    if args.data is None:
+        raise RecipeError("name the folder of the training pictures with --data or UNSEAM_DATA")
+    path = args.recipe if args.recipe.suffix == ".toml" else Path(__file__).parent / "recipes" / f"{args.recipe}.toml"
+    recipe = Recipe.read(path)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    folder = args.run or Path("runs") / recipe.name
+    init = {key: value.float() for key, value in load_file(args.init).items()} if args.init else None
+    limit_s = args.hours * 3600 if args.hours else None
+    progress = train(
+        recipe, args.data, folder, device=torch.device(args.device), limit_s=limit_s, compiled=args.compile, init=init
+    )
+    print(f"{recipe.name}: {progress.step} steps, best {progress.best_psnr:.2f} dB, {folder / 'best.safetensors'}")  # noqa: T201
+    return 0

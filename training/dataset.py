@@ -1,0 +1,91 @@
+"""Clean photographs kept in memory, cropped at random, and the pairs of rainy pictures beside them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+
+
+class DatasetError(ValueError):
+    """The training data is not as expected; the text says what was found and what is needed."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One degraded picture and its pixel-exact clean one; `name` is its path inside its folder."""
+
+    name: str
+    rainy: Path
+    clean: Path
+    set: str
+
+
+def read_pairs(folder: Path) -> list[Pair]:
+    """Read `pairs.tsv` (columns rainy, clean, set; paths relative to `folder`)."""
+    table = folder / "pairs.tsv"
+    if not table.is_file():
+        raise DatasetError(f"{folder} has no pairs.tsv")
+    with table.open(newline="") as rows:
+        return [
+            Pair(row["rainy"], folder / row["rainy"], (folder / row["clean"]).resolve(), row["set"])
+            for row in csv.DictReader(rows, delimiter="\t")
+        ]
+
+
+def pictures(folder: Path) -> list[Path]:
+    """List the pictures of a folder and of the folders in it, by name."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+
+
+class Photographs:
+    """Clean pictures as (3, H, W) uint8 tensors on one device.
+
+    JPEG artefacts and noise would be learnt as truth: pictures with a short side over `halve_above` pixels are halved.
+    """
+
+    def __init__(self, paths: Iterable[Path], device: torch.device, halve_above: int = 640) -> None:
+        self.photographs = [_read(path, halve_above).to(device) for path in paths]
+        if not self.photographs:
+            raise DatasetError("there are no pictures to train on")
+        areas = torch.tensor([float(p.shape[1] * p.shape[2]) for p in self.photographs])
+        self.probabilities = areas.sqrt()  # large pictures more often, but not in proportion to their area
+
+    def crops(self, batch: int, size: int, generator: torch.Generator) -> Tensor:
+        """Draw (B, 3, size, size) in 0..1, turned and mirrored at random; smaller pictures are left out."""
+        fits = torch.tensor([float(min(p.shape[1:]) >= size) for p in self.photographs])
+        if not fits.any():
+            raise DatasetError(f"no picture is at least {size}x{size}")
+        which = torch.multinomial(self.probabilities * fits, batch, replacement=True, generator=generator)
+        places = torch.rand(batch, 3, generator=generator)
+        return torch.stack([_crop(self.photographs[i], size, *place) for i, place in zip(which, places, strict=True)])
+
+
+def _crop(photograph: Tensor, size: int, top: Tensor, left: Tensor, turn: Tensor) -> Tensor:
+    """One crop in 0..1; `top`, `left`, `turn` in [0, 1) say where it lies and which of the eight ways it is turned."""
+    y, x = int(top * (photograph.shape[1] - size + 1)), int(left * (photograph.shape[2] - size + 1))
+    crop = photograph[:, y : y + size, x : x + size].float() / 255
+    quarter, mirrored = divmod(int(turn * 8), 2)
+    return torch.rot90(crop.flip(-1) if mirrored else crop, quarter, (1, 2))
+
+
+def _read(path: Path, halve_above: int) -> Tensor:
+    with Image.open(path) as image:
+        rgb = image.convert("RGB")
+        if min(rgb.size) > halve_above:
+            rgb = rgb.reduce(2)
+        return torch.from_numpy(np.asarray(rgb).transpose(2, 0, 1).copy())
+
+
+def without(paths: Sequence[Path], excluded: Iterable[Path]) -> list[Path]:
+    """Leave out the pictures of `excluded`, whatever way their paths are written."""
+    hidden = {path.resolve() for path in excluded}
+    return [path for path in paths if path.resolve() not in hidden]

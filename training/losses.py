@@ -1,0 +1,31 @@
+"""What training minimises, by a recipe's name."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def l1(restored: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute error."""
+    return (restored - target).abs().mean()
+
+
+def charbonnier(restored: Tensor, target: Tensor) -> Tensor:
+    """Mean of sqrt(error^2 + eps^2), eps = 1e-3 (KiT, Eq. 11)."""
+    return ((restored - target).square() + 1e-6).sqrt().mean()
+
+
+def charbonnier_edge(restored: Tensor, target: Tensor) -> Tensor:
+    """Charbonnier plus 0.05 times Charbonnier of the Laplacians (KiT, Eq. 11)."""
+    return charbonnier(restored, target) + 0.05 * charbonnier(_laplacian(restored), _laplacian(target))
+
+
+def _laplacian(x: Tensor) -> Tensor:
+    kernel = torch.tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]], dtype=x.dtype, device=x.device)
+    channels = x.shape[1]
+    return F.conv2d(x, kernel.expand(channels, 1, 3, 3), groups=channels)
+
+
+LOSSES = {"l1": l1, "charbonnier": charbonnier, "charbonnier-edge": charbonnier_edge}
