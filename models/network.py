@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-import torch
 from torch import Tensor, nn
+
+from models.layers.windows import reflected_index
 
 
 class RestorationNetwork(nn.Module, ABC):
@@ -33,8 +34,12 @@ class RestorationNetwork(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """Restore (B, in_channels, H, W) of any size >= 1 x 1 to (B, out_channels, scale * H, scale * W)."""
         height, width = x.shape[-2:]
-        restored = self.restore(pad_to_multiple(x, self.lattice))
+        restored = self.restore(self.pad(x))
         return restored[..., : height * self.scale, : width * self.scale]
+
+    def pad(self, x: Tensor) -> Tensor:
+        """Continue (B, C, H, W) on the right and at the bottom until `lattice` divides both sides."""
+        return pad_to_multiple(x, self.lattice)
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
@@ -45,12 +50,5 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     for dim in (-2, -1):
         size = x.shape[dim]
         if size % multiple:
-            x = x.index_select(dim, _reflected(size, -(-size // multiple) * multiple, x.device))
+            x = x.index_select(dim, reflected_index(size, 0, -size % multiple, x.device))
     return x
-
-
-def _reflected(size: int, padded: int, device: torch.device) -> Tensor:
-    """Indices 0..padded-1 folded into 0..size-1: 0 1 2 1 0 1 2 ... for size 3."""
-    period = max(2 * (size - 1), 1)
-    index = torch.arange(padded, device=device) % period
-    return torch.minimum(index, period - index) if size > 1 else torch.zeros_like(index)

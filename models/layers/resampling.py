@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Literal
 
 from torch import Tensor, nn
@@ -33,41 +34,45 @@ class PixelShuffle(nn.Module):
         return F.pixel_shuffle(x.permute(0, 3, 1, 2), self.scale).permute(0, 2, 3, 1)
 
 
-def upsampler(channels: int, scale: int) -> nn.Sequential:
-    """Convolutions and pixel shuffles that enlarge `scale` times (a power of two in steps of two, or 3)."""
-    if scale == 3:
-        steps = [3]
-    elif scale > 1 and scale & (scale - 1) == 0:
-        steps = [2] * (scale.bit_length() - 1)
-    else:
-        raise ValueError(f"scale {scale} is neither 3 nor a power of two above 1")
-    layers: list[nn.Module] = []
-    for step in steps:
-        layers += [Conv2d(channels, step * step * channels, 3, padding=1), PixelShuffle(step)]
-    return nn.Sequential(*layers)
-
-
 def tail(kind: Tail, dim: int, out_channels: int, scale: int, features: int = 64) -> nn.Sequential:
     """Return the module that turns features (B, H, W, dim) into a picture (B, scale*H, scale*W, out_channels).
 
-    Raises ValueError where the kind cannot reach the scale.
+    Raises ValueError where the kind cannot reach the scale. `scale` is a power of two, in steps of two, or 3.
     """
-    if kind == "conv":
-        if scale != 1:
-            raise ValueError(f"tail 'conv' keeps the size; scale is {scale}")
-        return nn.Sequential(Conv2d(dim, out_channels, 3, padding=1))
-    if kind == "pixelshuffledirect":
-        return nn.Sequential(Conv2d(dim, scale * scale * out_channels, 3, padding=1), PixelShuffle(scale))
-    before = (Conv2d(dim, features, 3, padding=1), nn.LeakyReLU(0.01))
-    last = Conv2d(features, out_channels, 3, padding=1)
+    layers: dict[str, nn.Module] = {}
+    if kind in ("pixelshuffle", "nearest+conv"):
+        layers |= {"before": Conv2d(dim, features, 3, padding=1), "before_act": nn.LeakyReLU(0.01)}
     if kind == "pixelshuffle":
-        return nn.Sequential(*before, *upsampler(features, scale), last)
-    if scale != 4:
-        raise ValueError(f"tail 'nearest+conv' enlarges 4 times; scale is {scale}")
-    layers: list[nn.Module] = []
-    for _ in range(2):
-        layers += [Nearest(2), Conv2d(features, features, 3, padding=1), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*before, *layers, Conv2d(features, features, 3, padding=1), nn.LeakyReLU(0.2), last)
+        for index, step in enumerate(_steps(scale)):
+            layers[f"up{2 * index}"] = Conv2d(features, step * step * features, 3, padding=1)
+            layers[f"shuffle{index}"] = PixelShuffle(step)
+    elif kind == "pixelshuffledirect":
+        return nn.Sequential(
+            OrderedDict(up0=Conv2d(dim, scale * scale * out_channels, 3, padding=1), shuffle0=PixelShuffle(scale))
+        )
+    elif kind == "nearest+conv":
+        _check_scale(kind, scale, 4)
+        for step in (1, 2):
+            layers |= {f"nearest{step}": Nearest(2), f"up{step}": Conv2d(features, features, 3, padding=1)}
+            layers[f"up{step}_act"] = nn.LeakyReLU(0.2)
+        layers |= {"hr": Conv2d(features, features, 3, padding=1), "hr_act": nn.LeakyReLU(0.2)}
+    else:
+        _check_scale(kind, scale, 1)
+    layers["last"] = Conv2d(features if layers else dim, out_channels, 3, padding=1)
+    return nn.Sequential(OrderedDict(layers))
+
+
+def _steps(scale: int) -> list[int]:
+    if scale == 3:
+        return [3]
+    if scale > 1 and scale & (scale - 1) == 0:
+        return [2] * (scale.bit_length() - 1)
+    raise ValueError(f"scale {scale} is neither 3 nor a power of two above 1")
+
+
+def _check_scale(kind: Tail, scale: int, reached: int) -> None:
+    if scale != reached:
+        raise ValueError(f"tail {kind!r} enlarges {reached} times; scale is {scale}")
 
 
 class Nearest(nn.Module):

@@ -1,0 +1,135 @@
+"""iiTransformer's two attentions: among the pixels of a patch (Eq. 1, 2) and among whole patches (Eq. 3 to 6)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.iitransformer.blocks import Blocks, cut, uncut, union
+from models.iitransformer.released import edge_penalty, flat_index_bias
+from models.layers.attention import MASKED, attend
+from models.layers.position_bias import RelativePositionBias, spread
+from models.layers.windows import Size, Windows, rolled_penalty
+
+
+class IntraAttention(nn.Module):
+    """Attention among the pixels of each patch (Eq. 1, 2).
+
+    Args:
+        dim: channels C.
+        num_heads: attention heads; divides C.
+        patches: the grid of patches, shifted or not.
+    """
+
+    def __init__(self, dim: int, num_heads: int, patches: Windows) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.patches = patches
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.bias = RelativePositionBias(patches.size, num_heads)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) to (B, H, W, C)."""
+        batch, height, width, dim = x.shape
+        qkv = self.patches.split(self.qkv(x))
+        count, pixels, _ = qkv.shape
+        q, k, v = qkv.reshape(count, pixels, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4).unbind()
+        bias = self.bias()
+        if self.patches.shifted and self.patches.border == "roll":
+            regions = self.patches.regions(height, width, x.device)
+            bias = (bias + rolled_penalty(regions, regions)[:, None]).repeat(batch, 1, 1, 1)
+        out = attend(q * q.shape[-1] ** -0.5, k, v, bias, self.patches.filled(height, width, x.device))
+        out = self.patches.join(out.transpose(1, 2).reshape(count, pixels, dim), height, width)
+        projected: Tensor = self.proj(out)
+        return projected
+
+
+class InterAttention(nn.Module):
+    """Attention among patches (Eq. 3 to 5): the M*M*(C/heads) values of a patch are one token of a head.
+
+    A patch sees the patches at most reach - 1 patches away on each axis and reads the bias at the pair's true offset;
+    all others have no weight (Eq. 6). So the operator is local, and is computed that way, by blocks of patches. A patch
+    that overhangs the picture is no key, except on an axis along which the picture is a single patch.
+
+    Args:
+        dim: channels C.
+        num_heads: attention heads; divides C.
+        patches: the grid of patches, shifted or not.
+        reach: patches per side of the training picture, N in the paper, as (rows, columns).
+        reference_bias: read the bias as the released code does (see `released`); needs border="roll".
+    """
+
+    def __init__(
+        self, dim: int, num_heads: int, patches: Windows, reach: Size, *, reference_bias: bool = False
+    ) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.patches = patches
+        self.reach = reach
+        self.reference_bias = reference_bias
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.bias = RelativePositionBias(reach, num_heads)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) to (B, H, W, C)."""
+        batch, height, width, dim = x.shape
+        rows, columns = self.patches.shape(height, width)
+        qkv = self.patches.split(self.qkv(x)).reshape(
+            batch, rows, columns, -1, 3, self.num_heads, dim // self.num_heads
+        )
+        # Scaled by the head's width, as released; the text prints C's.
+        q, k, v = qkv.permute(4, 0, 5, 1, 2, 3, 6).flatten(5).unbind()
+        q = q * (dim // self.num_heads) ** -0.5
+        out = self._rolled(q, k, v) if self.patches.border == "roll" else self._within_reach(q, k, v)
+        out = out.reshape(batch, self.num_heads, rows * columns, -1, dim // self.num_heads).permute(0, 2, 3, 1, 4)
+        projected: Tensor = self.proj(self.patches.join(out.reshape(batch * rows * columns, -1, dim), height, width))
+        return projected
+
+    def _within_reach(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attend among tokens (B, num_heads, rows, columns, D), block by block."""
+        rows, columns = q.shape[2:4]
+        down, across = (
+            # A shifted grid has one patch more than the picture; its first and last overhang.
+            Blocks.along(length, reach, without_ends=offset > 0 and length > 2, device=q.device)
+            for length, reach, offset in zip((rows, columns), self.reach, self.patches.offset, strict=True)
+        )
+        bias = self._true_offset_bias(down.offsets, across.offsets)
+        strips = []
+        for index in range(
+            len(down.queries)
+        ):  # a strip at a time, because keys are copied for every block that reads them
+            masked = union(
+                None if down.masked is None else down.masked[index],
+                across.masked,
+                down.keys.shape[1],
+                across.keys.shape[1],
+            )
+            queries = cut(q, down.queries[index], across.queries)
+            keys, values = (cut(t, down.keys[index], across.keys) for t in (k, v))
+            out = attend(queries, keys, values, bias, masked)
+            strips.append(uncut(out, len(across.queries), down.queries.shape[1]))
+        return torch.cat(strips, dim=2)[:, :, :rows, :columns]
+
+    def _rolled(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attend among all patches of a cyclically shifted picture, as the paper's code does."""
+        rows, columns = q.shape[2:4]
+        if self.reference_bias:
+            bias = flat_index_bias(self.bias.table, self.reach, rows, columns)
+        else:
+            down, across = (torch.arange(side, device=q.device) for side in (rows, columns))
+            bias = self._true_offset_bias(down[:, None] - down, across[:, None] - across)
+        # The released code penalises the edge in every picture that is not of the training size, shifted or not.
+        if self.patches.shifted or (self.reference_bias and (rows, columns) != self.reach):
+            bias = bias + edge_penalty(rows, columns, q.device)
+        return attend(*(t.flatten(2, 3) for t in (q, k, v)), bias).reshape(q.shape)
+
+    def _true_offset_bias(self, down: Tensor, across: Tensor) -> Tensor:
+        """Eq. 6: the table at offsets `down` (q_h, k_h), `across` (q_w, k_w); nothing beyond the training distance."""
+        (last_row, last_column) = (reach - 1 for reach in self.reach)
+        table = self.bias.grid()
+        index = down.clamp(-last_row, last_row) + last_row, across.clamp(-last_column, last_column) + last_column
+        beyond = (down.abs() > last_row)[:, None, :, None] | (across.abs() > last_column)[None, :, None, :]
+        queries, keys = len(down) * len(across), down.shape[1] * across.shape[1]
+        return spread(table, *index) + beyond.reshape(queries, keys) * MASKED

@@ -1,0 +1,53 @@
+"""Cosine attention with a continuous position bias (Swin V2, as GRL and SemanIR use it)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.layers.attention import attend
+from models.layers.position_bias import ContinuousPositionBias
+from models.layers.windows import Size
+
+LARGEST_LOG_SCALE = math.log(100)
+
+
+class CosineAttention(nn.Module):
+    """softmax(cos(q, k) * exp(min(logit_scale, ln 100)) + 16 sigmoid(CPB)) v, without 1/sqrt(d).
+
+    Args:
+        queries: (h, w) of the query window.
+        keys: (h, w) of the key window.
+        num_heads: attention heads.
+    """
+
+    def __init__(self, queries: Size, keys: Size, num_heads: int) -> None:
+        super().__init__()
+        self.logit_scale = nn.Parameter(torch.full((num_heads, 1, 1), math.log(10)))
+        self.bias = ContinuousPositionBias(queries, keys, num_heads)
+
+    def forward(
+        self, q: Tensor, k: Tensor, v: Tensor, masked: Tensor | None = None, penalty: Tensor | None = None
+    ) -> Tensor:
+        """Attend; q, k, v are (B, num_heads, N, d).
+
+        Args:
+            q: queries.
+            k: keys.
+            v: values.
+            masked: bool (count, Nk), keys without weight (see `attend`).
+            penalty: (count, Nq, Nk) added to the scores, `count` windows of each picture.
+        """
+        bias = self.bias()
+        if penalty is not None:
+            bias = (bias + penalty[:, None]).repeat(len(q) // len(penalty), 1, 1, 1)
+        scale = self.logit_scale.clamp(max=LARGEST_LOG_SCALE).exp()
+        return attend(_unit(q) * scale, _unit(k), v, bias, masked)
+
+
+def _unit(x: Tensor) -> Tensor:
+    """Vectors of length one; the length is taken in float32 at least, where half precision would overflow."""
+    return F.normalize(x.to(torch.promote_types(x.dtype, torch.float32)), dim=-1).to(x.dtype)
