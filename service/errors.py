@@ -22,6 +22,7 @@ An error is known to clients by its kind: the class name in kebab case (`job-not
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -126,6 +127,8 @@ class Failure:
                 return error.failure
             case ServiceError() | PictureError():
                 return cls(kind(type(error)), str(error), error.facts)
+            case OSError(errno=errno.ENOSPC):
+                return cls(kind(StorageFull), "The server's disk is full; send the picture again later.")
             case MemoryError():
                 return cls("out-of-memory", "The picture does not fit in the server's memory; send a smaller one.")
         return cls(INTERNAL, "Something went wrong inside the server; its log says what, under this request's id.")

@@ -109,6 +109,8 @@ async def restore(
     request.state.task = parameters.task
     wish = preference(prefer, parts.settings.wait_s, parts.settings.max_wait_s)
     try:
+        if idempotency_key is None:  # else it may be for a job that was let in long ago
+            await parts.queue.admit(tile_units(cut(artifact.manifest, 1, 1)), body_bytes=0)
         async with received(request, parts.folder, parts.settings.max_body_bytes) as upload:
             picture = await to_thread.run_sync(codec.probe, upload.path, parts.limits)
             plan = cut(artifact.manifest, picture.height, picture.width)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
-import shutil
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -14,12 +11,14 @@ from typing import Any
 
 from imaging.codec import Limits
 from service.engine import Engine
-from service.errors import IdempotencyKeyReused, JobFailed, NoResult, NotReady, Overloaded, ResultExpired, StorageFull
+from service.errors import IdempotencyKeyReused, JobFailed, NoResult, NotReady, ResultExpired
+from service.jobs.admission import admit_bytes, admit_work
 from service.jobs.job import Job, Order, State, new_id
 from service.jobs.ledger import Ledger
 from service.jobs.pace import Pace
 from service.jobs.pipeline import Pipeline, Work
 from service.jobs.queue import Backlog, Outlook
+from service.jobs.spool import Spool
 from service.metrics import Metrics
 from service.settings import Settings
 
@@ -41,7 +40,7 @@ class EmbeddedQueue:
         self._settings, self._metrics = settings, metrics
         self._ledger = Ledger()
         self._pace = Pace()
-        self._folder = Path(tempfile.mkdtemp(prefix="unseam-", dir=settings.spool))
+        self._spool = Spool(settings.spool)
         self._work: dict[str, Work] = {}
         self._by_key: dict[tuple[str, str], str] = {}
         self._stopping = False
@@ -53,7 +52,7 @@ class EmbeddedQueue:
     @property
     def folder(self) -> Path:
         """Where uploads are to be put for `submit`, and where results lie."""
-        return self._folder
+        return self._spool.folder
 
     async def start(self) -> None:
         """Start the threads. Returns at once; `check` says when the engines are warm."""
@@ -69,7 +68,7 @@ class EmbeddedQueue:
         for job in self._ledger.unfinished():
             await self.cancel(job.id)
         await asyncio.to_thread(self._pipeline.stop)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._spool.remove()
 
     async def submit(self, order: Order, upload: Path) -> Job:
         """See `JobQueue.submit`."""
@@ -84,8 +83,8 @@ class EmbeddedQueue:
             return job
         await self.admit(order.tile_units, order.body_bytes)
         job = Job(new_id(), order, time.time(), tiles_total=order.tiles)
-        upload = upload.rename(self._folder / f"{job.id}.upload")
-        work = self._work[job.id] = Work(job.id, order, upload, target=self._folder / f"{job.id}.result")
+        upload = upload.rename(self._spool.upload(job.id))
+        work = self._work[job.id] = Work(job.id, order, upload, target=self._spool.result(job.id))
         self._ledger.add(job)
         if key:
             self._by_key[key] = job.id
@@ -93,10 +92,11 @@ class EmbeddedQueue:
         return job
 
     async def admit(self, tile_units: float, body_bytes: int) -> None:
-        """See `JobQueue.admit`. A picture that no backlog would hold is taken when there is none."""
+        """See `JobQueue.admit`."""
         self._admit_any()
-        self._admit_work(tile_units)
-        self._admit_bytes(body_bytes)
+        settings = self._settings
+        admit_work(self._ledger.unfinished(), tile_units, settings.max_backlog_tile_units, self._pace)
+        admit_bytes(self._ledger.all(), body_bytes, settings.max_spool_bytes)
 
     async def get(self, job_id: str) -> Job:
         """See `JobQueue.get`."""
@@ -136,7 +136,7 @@ class EmbeddedQueue:
             raise NoResult(f"The job is {job.state}; it has no result.", job=job_id, state=job.state)
         if job.expired:
             raise ResultExpired("The result is no longer kept; restore the picture again.", job=job_id)
-        return self._folder / f"{job_id}.result"
+        return self._spool.result(job_id)
 
     async def backlog(self) -> Backlog:
         """See `JobQueue.backlog`."""
@@ -155,37 +155,6 @@ class EmbeddedQueue:
             raise NotReady("The server is stopping; send the picture again in a moment.", retry_after_s=10)
         if self._pipeline.fault:
             raise NotReady("The networks could not be loaded; the server's log says why.", retry_after_s=60)
-
-    def _admit_work(self, tile_units: float) -> None:
-        jobs = self._ledger.unfinished()
-        excess = sum(job.remaining_units for job in jobs) + tile_units - self._settings.max_backlog_tile_units
-        if not jobs or excess <= 0:
-            return
-        # Jobs are done in order, so room for this one is made by the oldest ones.
-        seconds, excess_left = 0.0, min(excess, sum(job.remaining_units for job in jobs))
-        for job in jobs:
-            units = min(job.remaining_units, excess_left)
-            seconds += self._pace.seconds(job.order.model, units)
-            excess_left -= units
-        retry_after_s = max(1, math.ceil(seconds))
-        raise Overloaded(
-            f"{len(jobs)} pictures are waiting already; there will be room for this one in about {retry_after_s} s.",
-            retry_after_s=retry_after_s,
-            backlog_tile_units=round(excess + self._settings.max_backlog_tile_units - tile_units, 1),
-            max_backlog_tile_units=self._settings.max_backlog_tile_units,
-        )
-
-    def _admit_bytes(self, body_bytes: int) -> None:
-        held = [(job, _bytes_held(job)) for job in self._ledger.all()]
-        if sum(size for _, size in held) + body_bytes <= self._settings.max_spool_bytes:
-            return
-        expiries = [job.expires_at for job, size in held if size and job.expires_at]
-        wait_s = max(1, math.ceil(min(expiries) - time.time())) if expiries else 10
-        raise StorageFull(
-            "There is no room for another upload until results expire or are deleted (DELETE /jobs/{id}).",
-            retry_after_s=wait_s,
-            max_spool_bytes=self._settings.max_spool_bytes,
-        )
 
     def _update(self, job_id: str, **changes: Any) -> Job | None:
         """Change a job, from any thread; at its end also count it."""
@@ -215,7 +184,7 @@ class EmbeddedQueue:
                 self._ledger.remove(job.id)
 
     def _expire(self, job: Job) -> None:
-        (self._folder / f"{job.id}.result").unlink(missing_ok=True)
+        self._spool.result(job.id).unlink(missing_ok=True)
         self._ledger.expire(job.id)
         self._forget_key(job)
 
@@ -223,10 +192,3 @@ class EmbeddedQueue:
         key = (job.order.owner, job.order.idempotency_key or "")
         if self._by_key.get(key) == job.id:  # after a cancelled job, the key may stand for a newer one
             del self._by_key[key]
-
-
-def _bytes_held(job: Job) -> int:
-    """On the disk for a job: its upload, or its result."""
-    if not job.state.ended:
-        return job.order.body_bytes
-    return job.result.size_bytes if job.result and not job.expired else 0

@@ -58,7 +58,7 @@ class JobQueue(Protocol):
         ...
 
     async def admit(self, tile_units: float, body_bytes: int) -> None:
-        """Raise what `submit` would raise for work of this size, before an upload is read."""
+        """Raise what `submit` would raise for so much work and so large an upload; an upload is not read in vain."""
         ...
 
     async def get(self, job_id: str) -> Job:
