@@ -1,7 +1,7 @@
 """What the input and a classical method reach on the validation pictures: `python -m benchmarks.baselines`.
 
-Prints one JSON object: {"rows": [{task, set, condition, method, pictures, space, psnr_db, ssim, seconds}, ...]};
-`seconds` includes making the pairs. Answers are clipped and rounded to 8 bits before they are measured; an input of
+Prints a JSON object a line as soon as it is measured (BM3D takes minutes): task, set, condition, method, pictures, space,
+psnr_db, ssim and seconds, which include making the pairs. Answers are clipped and rounded to 8 bits before they are measured; an input of
 unclipped noise is measured as it is. Each made pair has the seed of its place in the set. Needs the extra `benchmarks`;
 the bm3d package is free for non-commercial use only.
 """
@@ -144,7 +144,7 @@ def cases(data: Path) -> Iterator[Case]:
     set5, set14 = val / "Set5", val / "Set14"
     for name in ("rain100L", "rain200H"):
         yield Case("derain", name, "held-out", lambda n=name: rainy(data, n), "Y")
-    for sigma in (15, 25, 50):
+    for sigma in (25, 15, 50):
         for name, channels, space in (("Set5", 3, "RGB"), ("Set12", 1, "grey")):
             pairs = lambda n=name, c=channels, s=sigma: noisy(val / n, c, s)  # noqa: E731
             yield Case("denoise", name, f"sigma {sigma} unclipped", pairs, space, methods=(("BM3D", bm3d(sigma)),))
@@ -205,11 +205,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if not (arguments.data / "val").is_dir():
         parser.error(f"there is no folder {arguments.data / 'val'}: name the data folder with --data or UNSEAM_DATA")
-    rows = []
     for case in tqdm([c for c in cases(arguments.data) if not arguments.tasks or c.task in arguments.tasks]):
         own = () if case.task in ("demosaic", "upscale") else (("input", None),)
-        rows += [measure(case, name, method) for name, method in (*own, *case.methods)]
-    print(json.dumps({"rows": rows}, indent=1))
+        for name, method in (*own, *case.methods):
+            print(json.dumps(measure(case, name, method)), flush=True)
 
 
 if __name__ == "__main__":

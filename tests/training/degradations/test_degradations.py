@@ -62,6 +62,14 @@ def test_every_kind_names_a_class_that_exists() -> None:
         assert type(create(kind)).__name__ == DEGRADATIONS[kind].rpartition(".")[2]
 
 
+# Weather and camera noise pick pictures by their numbers, which a device without memory does not have.
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("weather", "camera-noise")])
+def test_what_a_cpu_generator_draws_is_used_on_the_pictures_device(kind: str) -> None:
+    elsewhere = clean_pictures().to("meta")  # refuses to be mixed with the CPU's tensors, as a GPU's do
+    degraded, target = create(kind)(elsewhere, torch.Generator().manual_seed(0))
+    assert degraded.device == target.device == elsewhere.device
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("kind", KINDS)
