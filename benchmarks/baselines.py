@@ -1,9 +1,9 @@
 """What the input and a classical method reach on the validation pictures: `python -m benchmarks.baselines`.
 
-Prints a JSON object a line as soon as it is measured (BM3D takes minutes): task, set, condition, method, pictures, space,
-psnr_db, ssim and seconds, which include making the pairs. Answers are clipped and rounded to 8 bits before they are measured; an input of
-unclipped noise is measured as it is. Each made pair has the seed of its place in the set. Needs the extra `benchmarks`;
-the bm3d package is free for non-commercial use only.
+Prints a JSON object a line as soon as it is measured (BM3D takes minutes): task, set, condition, method, pictures,
+space, psnr_db, ssim and seconds, which include making the pairs. Answers are clipped and rounded to 8 bits before they
+are measured; an input of unclipped noise is measured as it is. Each made pair has the seed of its place in the set.
+Needs the extra `benchmarks`; the bm3d package is free for non-commercial use only.
 """
 
 from __future__ import annotations
