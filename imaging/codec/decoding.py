@@ -1,0 +1,73 @@
+"""Bytes to picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from imaging.codec import png
+from imaging.codec.header import Header, Limits, check, open_header, reason
+from imaging.errors import BadImage
+from imaging.picture import Format, Metadata, Picture
+
+_NO_RESOLUTION = 1.0  # pixels per millimetre that the library gives to files that say nothing
+_MM_PER_INCH = 25.4
+
+
+def decode(data: bytes, limits: Limits | None = None, *, frame: int | None = None) -> Picture:
+    """Decode a file; its EXIF orientation is applied, its colours are those stored.
+
+    Args:
+        data: the file's bytes.
+        limits: what is taken at most; checked from the header before anything is decoded.
+        frame: which frame or page of an animation or multipage file; None refuses such files.
+
+    Raises:
+        UnsupportedImage: the kind of file or of picture is not taken.
+        ImageTooLarge: it is over one of the limits.
+        BadImage: it is damaged or cut short.
+    """
+    check(data, limits or Limits(), frame)
+    header, image = open_header(data, frame or 0)
+    if header.orientation == 1:  # rows can be decoded one after the other; turning needs all of them
+        header, image = open_header(data, frame or 0, access="sequential")
+    metadata = _metadata(header, image, data)
+    try:
+        upright = image.autorot()
+        raw = upright.write_to_memory()
+    except pyvips.Error as error:
+        raise BadImage(
+            f"This {header.format.name} is damaged or cut short: {reason(error)}", format=header.format
+        ) from error
+    values = np.frombuffer(raw, dtype=np.uint8 if image.format == "uchar" else np.uint16)
+    values = values.reshape(upright.height, upright.width, upright.bands)
+    pixels = _to_unit(values[..., : header.channels], header.depth)
+    alpha = _to_unit(values[..., -1], header.depth) if header.alpha else None
+    return Picture(pixels, alpha, max(header.depth, 8), header.format, header.lossless, metadata)
+
+
+def _to_unit(values: NDArray[Any], depth: int) -> NDArray[np.float32]:
+    """Stored values to 0..1. In 16 bits, the library holds 10- and 12-bit values at the upper end."""
+    top = 255 if values.dtype == np.uint8 else ((1 << depth) - 1) << (16 - depth)
+    unit: NDArray[np.float32] = np.divide(values, np.float32(top), dtype=np.float32)
+    return unit
+
+
+def _metadata(header: Header, image: pyvips.Image, data: bytes) -> Metadata:
+    def blob(field: str) -> bytes | None:
+        return bytes(image.get(field)) if image.get_typeof(field) else None
+
+    resolution = (image.xres, image.yres)
+    if header.orientation >= 5:
+        resolution = resolution[::-1]
+    return Metadata(
+        icc=blob("icc-profile-data"),
+        exif=blob("exif-data"),
+        xmp=blob("xmp-data"),
+        iptc=blob("iptc-data"),
+        dpi=None if image.xres == _NO_RESOLUTION else (resolution[0] * _MM_PER_INCH, resolution[1] * _MM_PER_INCH),
+        chunks=png.carried(data) if header.format is Format.PNG else (),
+    )

@@ -1,0 +1,94 @@
+"""A decoded picture: its colours as the networks take them, and all that must come back with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging.alpha import enlarge, fill_transparent
+
+Array = NDArray[np.float32]
+
+
+class Format(StrEnum):
+    """The kinds of file that are taken and given."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+    TIFF = "tiff"
+    AVIF = "avif"
+
+    @property
+    def media_type(self) -> str:
+        """As in Content-Type and Accept."""
+        return f"image/{self.value}"
+
+    @property
+    def suffix(self) -> str:
+        """As at the end of a file's name."""
+        return {Format.JPEG: ".jpg", Format.TIFF: ".tif"}.get(self, f".{self.value}")
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file says about its picture, as bytes that are handed on, not understood.
+
+    Attributes:
+        icc: colour profile.
+        exif: TIFF structure, without the "Exif" signature; orientation is already applied to the pixels.
+        xmp: XML packet.
+        iptc: IPTC-IIM block.
+        dpi: pixels per inch, across and down.
+        chunks: PNG chunks (type, data) that only a PNG can hold: gamma, chromaticities, texts.
+    """
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in memory.
+
+    Attributes:
+        pixels: (H, W, C) float32, values 0..1 as stored in the file (no colour conversion); C is 1 (grey) or 3.
+        alpha: (H, W) float32, 0 transparent to 1 opaque, not multiplied into the colours; None without transparency.
+        depth: bits per value of the file, 8, 10, 12 or 16; fewer than 8 become 8.
+        format: the kind of file it came from.
+        lossless: whether that file held its pixels exactly.
+        metadata: profile, EXIF and the like.
+    """
+
+    pixels: Array
+    alpha: Array | None = None
+    depth: int = 8
+    format: Format = Format.PNG
+    lossless: bool = True
+    metadata: Metadata = field(default_factory=Metadata)
+
+    @property
+    def visible(self) -> Array:
+        """The pixels to restore: where nothing shows, the colour of what shows nearby.
+
+        Files often hold black under full transparency; a network would let it bleed into the edges as a dark fringe.
+        """
+        return self.pixels if self.alpha is None else fill_transparent(self.pixels, self.alpha)
+
+    def restored(self, pixels: Array) -> Picture:
+        """The same picture with restored pixels (scale * H, scale * W, C'); alpha is enlarged along with them.
+
+        Raises ValueError if the new sides are not a whole multiple of the old ones.
+        """
+        (height, width), (new_height, new_width) = self.pixels.shape[:2], pixels.shape[:2]
+        scale = new_height // height
+        if (new_height, new_width) != (height * scale, width * scale) or scale < 1:
+            raise ValueError(f"{new_width} x {new_height} is no whole multiple of {width} x {height}")
+        return replace(self, pixels=pixels, alpha=None if self.alpha is None else enlarge(self.alpha, scale))
