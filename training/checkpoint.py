@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,18 @@ from torch import Tensor
 
 @dataclass
 class Progress:
-    """What a run has done; `history` has a row per validation (step, elapsed_s, loss, psnr by set)."""
+    """What a run has done; `history` has a row per validation."""
 
     step: int = 0
     elapsed_s: float = 0.0
     pictures: int = 0
-    best_psnr: float = float("-inf")
+    loss: float = math.nan
+    best_psnr: float = -math.inf
     history: list[dict[str, Any]] = field(default_factory=list)
+
+    def see_loss(self, value: float) -> None:
+        """Take one more loss into the running mean."""
+        self.loss = value if math.isnan(self.loss) else 0.95 * self.loss + 0.05 * value
 
 
 def save(path: Path, progress: Progress, **parts: Any) -> None:

@@ -28,8 +28,10 @@ def run(args: argparse.Namespace) -> int:
     import torch
     from safetensors.torch import load_file
 
+    from training.batches import RecipeBatches
     from training.recipe import Recipe, RecipeError
-    from training.train import train
+    from training.train import Trainer
+    from training.validation import Validation
 
     if args.data is None:
         raise RecipeError("name the folder of the training pictures with --data or UNSEAM_DATA")
@@ -40,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
     folder = args.run or Path("runs") / recipe.name
     init = {key: value.float() for key, value in load_file(args.init).items()} if args.init else None
     limit_s = args.hours * 3600 if args.hours else None
-    progress = train(
-        recipe, args.data, folder, device=torch.device(args.device), limit_s=limit_s, compiled=args.compile, init=init
-    )
+    device, data = torch.device(args.device), Path(args.data)
+    trainer = Trainer(recipe, RecipeBatches(recipe, data, device), Validation.of(recipe, data), folder, device, init)
+    progress = trainer.train(limit_s, compiled=args.compile)
     print(f"{recipe.name}: {progress.step} steps, best {progress.best_psnr:.2f} dB, {folder / 'best.safetensors'}")  # noqa: T201
     return 0

@@ -1,0 +1,31 @@
+"""What a recipe trains on: clean crops, degraded on the fly, on the training device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from training import degradations
+from training.dataset import Photographs, pictures, read_pairs, without
+from training.recipe import Phase, Recipe
+
+
+class RecipeBatches:
+    """Draws (input, target) batches of a recipe; `data` is the folder that the recipe's paths are relative to."""
+
+    def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
+        options = dict(recipe.degradation)
+        excluded = []
+        if recipe.data.pairs is not None:
+            pairs = data / recipe.data.pairs
+            excluded = [pair.clean for pair in read_pairs(pairs) if pair.name in recipe.data.held_out]
+            options |= {"pairs": pairs, "held_out": recipe.data.held_out}
+        clean = [path for folder in recipe.data.clean for path in pictures(data / folder)]
+        self.photographs = Photographs(without(clean, excluded), device)
+        self.degrade = degradations.create(**options)
+
+    def __call__(self, phase: Phase, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw the next batch of a phase's size."""
+        return self.degrade(self.photographs.crops(phase.batch, phase.patch, generator), generator)
