@@ -24,7 +24,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, masked: Tensor | None 
         (B, num_heads, Nq, d_v).
     """
     if masked is None:
-        return F.scaled_dot_product_attention(q, k, v, bias.to(q.dtype), scale=1.0)
+        return _attend(q, k, v, bias)
     # The mask rides as one more channel, 1 in q and MASKED in k, so that no (B, Nq, Nk) mask is ever stored. Zeros up
     # to a multiple of eight, in v as well, are what fused kernels want.
     count, keys = masked.shape
@@ -35,4 +35,12 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, masked: Tensor | None 
     q = F.pad(torch.cat((q, torch.ones_like(q[..., :1])), dim=-1), (0, zeros))
     k = F.pad(torch.cat((k, column), dim=-1), (0, zeros))
     v = F.pad(v, (0, q.shape[-1] - width))
-    return F.scaled_dot_product_attention(q, k, v, bias.to(q.dtype), scale=1.0)[..., :width]
+    return _attend(q, k, v, bias)[..., :width]
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+    """Plain attention with a bias, by the fastest way that PyTorch has for it."""
+    bias = bias.to(q.dtype).reshape(-1, *bias.shape[-3:])  # with fewer dimensions, fused kernels turn it down
+    if torch.is_grad_enabled() and q.device.type == "cpu":  # no fused backward for a bias there; its fallback is slower
+        return torch.softmax(q @ k.transpose(-2, -1) + bias, dim=-1) @ v
+    return F.scaled_dot_product_attention(q, k, v, bias, scale=1.0)

@@ -6,13 +6,13 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from models.layers.attention import attend
 from models.layers.position_bias import ContinuousPositionBias
 from models.layers.windows import Size
 
 LARGEST_LOG_SCALE = math.log(100)
+SMALLEST_SQUARE = 1e-24  # a zero vector stays zero
 
 
 class CosineAttention(nn.Module):
@@ -45,9 +45,11 @@ class CosineAttention(nn.Module):
         if penalty is not None:
             bias = (bias + penalty[:, None]).repeat(len(q) // len(penalty), 1, 1, 1)
         scale = self.logit_scale.clamp(max=LARGEST_LOG_SCALE).exp()
-        return attend(_unit(q) * scale, _unit(k), v, bias, masked)
+        return attend(unit(q) * scale, unit(k), v, bias, masked)
 
 
-def _unit(x: Tensor) -> Tensor:
+def unit(x: Tensor) -> Tensor:
     """Vectors of length one; the length is taken in float32 at least, where half precision would overflow."""
-    return F.normalize(x.to(torch.promote_types(x.dtype, torch.float32)), dim=-1).to(x.dtype)
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    squared = wide.square().sum(-1, keepdim=True).clamp(min=SMALLEST_SQUARE)
+    return (wide * squared.rsqrt()).to(x.dtype)
