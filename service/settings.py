@@ -55,7 +55,9 @@ class Settings(BaseSettings):
     wait_s: float = Field(60, ge=0, description="how long POST /restore waits for the picture before it answers 202")
     max_wait_s: float = Field(600, ge=0, description="longest wait that a client may ask for (Prefer: wait=N)")
     result_ttl_s: float = Field(3600, gt=0, description="how long a result can be fetched")
-    drain_s: float = Field(30, ge=0, description="how long running requests may take to end at shutdown")
+    drain_s: float = Field(
+        30, ge=0, description="how long running requests, then running tiles, may take to end at shutdown"
+    )
 
     # NoDecode: a list in plain commas, not JSON.
     api_keys: Annotated[tuple[KeyHash, ...], NoDecode] = Field(

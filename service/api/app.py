@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
 
@@ -52,7 +53,7 @@ def create(settings: Settings, catalogue: Catalogue, make_engine: MakeEngine = E
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         queue = EmbeddedQueue(settings, load, limits, metrics)
-        app.state.services = Services(settings, limits, catalogue, queue, queue.folder, metrics)
+        app.state.services = Services(settings, limits, catalogue, queue, queue.folder, metrics, CapacityLimiter(4))
         await queue.start()
         try:
             yield

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path as Folder
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -26,6 +27,7 @@ class Services:
 
     Attributes:
         folder: where uploads are put.
+        probing: how many uploads are in memory at once while their headers are read.
     """
 
     settings: Settings
@@ -34,6 +36,7 @@ class Services:
     queue: JobQueue
     folder: Folder
     metrics: Metrics
+    probing: CapacityLimiter
 
 
 def services(request: Request) -> Services:

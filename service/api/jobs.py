@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
+from starlette.types import Receive, Scope, Send
 
 from service.api import problems
 from service.api.dependencies import Parts, VisibleJob
@@ -123,8 +124,8 @@ async def view(request: Request, queue: JobQueue, job: Job) -> JobView:
     return JobView.of(job, await queue.outlook(job.id), request.scope.get("root_path", ""))
 
 
-async def picture(request: Request, queue: JobQueue, job: Job, **options: Any) -> Response:
-    """The answer that is a job's picture; raises what `JobQueue.result` raises. Options are FileResponse's."""
+async def picture(request: Request, queue: JobQueue, job: Job) -> Response:
+    """The answer that is a job's picture; raises what `JobQueue.result` raises."""
     path = await queue.result(job.id)
     assert job.result is not None
     etag = f'"{job.result.sha256}"'
@@ -138,8 +139,19 @@ async def picture(request: Request, queue: JobQueue, job: Job, **options: Any) -
     }
     known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
     if request.method != "POST" and known & {etag, "*"}:
+        path.unlink()
         return Response(status_code=304, headers=headers)
-    return FileResponse(path, headers=headers, media_type=job.result.media_type, **options)
+    return _LentFile(path, headers=headers, media_type=job.result.media_type)
+
+
+class _LentFile(FileResponse):
+    """A file that is deleted once it is sent, or the client has gone."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            Path(self.path).unlink(missing_ok=True)
 
 
 def _moment(seconds: float | None) -> datetime | None:

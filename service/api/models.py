@@ -25,7 +25,7 @@ class ModelView(BaseModel):
     """A network as it was exported, with what was measured then."""
 
     name: str = Field(examples=["ipt-v2-tiny-derain"])
-    version: str = Field(examples=["1"])
+    version: int = Field(examples=[1])
     task: str = Field(examples=["derain"])
     network: str = Field(examples=["ipt_v2"])
     default: bool = Field(description="whether it answers for its task when none is named")

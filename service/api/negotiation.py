@@ -6,8 +6,11 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from service.errors import InvalidRequest
+
+Name = TypeVar("Name", bound=str)
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def preference(header: str | None, default_wait_s: float, max_wait_s: float) -> 
     return Preference(default_wait_s)
 
 
-def accepted_format(accept: str | None, media_types: Mapping[str, str], own: str) -> str:
+def accepted_format(accept: str | None, media_types: Mapping[Name, str], own: Name) -> Name:
     """The format that an Accept header likes best; `own`, the picture's, wherever that will do.
 
     Args:

@@ -67,7 +67,7 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             headers["X-Request-Id"] = self._request_id
             headers["X-Content-Type-Options"] = "nosniff"
-            if self.status >= 400 and not headers.get("content-type", "").startswith("application/"):
+            if self.status >= 400 and headers.get("content-type", "").startswith("text/plain"):
                 self._replaced = headers
                 return
         elif self._replaced is not None:

@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final
 
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from starlette.background import BackgroundTask
 
 from export.manifest import Manifest
-from imaging import codec
+from imaging.codec import Format
 from service.api import jobs
 from service.api.dependencies import Owner, Parts
 from service.api.jobs import JobView
 from service.api.negotiation import accepted_format, preference
 from service.api.problems import responses
-from service.api.uploads import received
+from service.api.uploads import header, received
 from service.engine import cut, tile_units
 from service.errors import RetryLater
 from service.errors import kind as kind_of
@@ -31,10 +30,8 @@ router = APIRouter(tags=["restore"])
 
 CLIENT_WENT = 499  # nginx's number for it; nobody reads the answer, but the metrics count it
 
-Format = Annotated[
-    Literal["jpeg", "png", "tiff", "webp"],
-    BeforeValidator(lambda name: {"jpg": "jpeg", "tif": "tiff"}.get(name, name)),
-]
+_MEDIA_TYPES: Final = {format: format.media_type for format in Format}
+FormatName = Annotated[Format, BeforeValidator(lambda name: {"jpg": "jpeg", "tif": "tiff"}.get(name, name))]
 
 
 class Parameters(BaseModel):
@@ -46,7 +43,7 @@ class Parameters(BaseModel):
     model: str | None = Field(None, description="one of GET /models; by default the task's", examples=[None])
     scale: int | None = Field(None, ge=1, le=8, description="for upscale: output side over input side", examples=[None])
     pattern: str | None = Field(None, description="for demosaic: the mosaic, row by row", examples=[None])
-    format: Format | None = Field(None, description="of the answer; by default Accept's, else the picture's own")
+    format: FormatName | None = Field(None, description="of the answer; by default Accept's, else the picture's own")
     quality: int | None = Field(None, ge=1, le=100, description="of a JPEG or WebP answer", examples=[None])
 
 
@@ -112,13 +109,13 @@ async def restore(
         if idempotency_key is None:  # else it may be for a job that was let in long ago
             await parts.queue.admit(tile_units(cut(artifact.manifest, 1, 1)), body_bytes=0)
         async with received(request, parts.folder, parts.settings.max_body_bytes) as upload:
-            picture = await to_thread.run_sync(codec.probe, upload.path, parts.limits)
+            picture = await to_thread.run_sync(header, upload.path, parts.limits, limiter=parts.probing)
             plan = cut(artifact.manifest, picture.height, picture.width)
             order = Order(
                 task=parameters.task,
                 model=artifact.manifest.name,
                 model_label=label(artifact.manifest),
-                format=parameters.format or accepted_format(accept, codec.MEDIA_TYPES, picture.format),
+                format=parameters.format or accepted_format(accept, _MEDIA_TYPES, picture.format),
                 quality=parameters.quality,
                 width=picture.width,
                 height=picture.height,
@@ -144,10 +141,10 @@ async def restore(
         job = ended
     if not job.state.ended:
         return await _accepted(request, parts.queue, job, applied)
-    # Nobody else knows of this job: once the picture is delivered, its file is room for others.
-    forget = None if idempotency_key else BackgroundTask(parts.queue.cancel, job.id)
-    answer = await jobs.picture(request, parts.queue, job, background=forget)
+    answer = await jobs.picture(request, parts.queue, job)
     answer.headers.update(applied)
+    if idempotency_key is None:  # nobody else knows of this job: its file is room for others
+        await parts.queue.cancel(job.id)
     return answer
 
 

@@ -15,6 +15,8 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.types import Message
 
+from imaging.codec import Header, Limits, probe
+from imaging.codec.header import check
 from service.errors import BodyTooLarge, InvalidRequest
 
 _CHUNK_BYTES: Final = 2**20
@@ -70,6 +72,13 @@ async def received(request: Request, folder: Path, max_bytes: int) -> AsyncItera
             yield Upload(path, size, digest.hexdigest())
         finally:
             path.unlink(missing_ok=True)
+
+
+def header(path: Path, limits: Limits) -> Header:
+    """What a picture's header says; nothing is decoded. Raises UnsupportedImage, BadImage or ImageTooLarge."""
+    data = path.read_bytes()
+    check(data, limits, frame=None)
+    return probe(data)
 
 
 def _is_form(request: Request) -> bool:

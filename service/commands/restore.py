@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from export.manifest import Backend
+from imaging.codec import Format, Limits, decode, encode
 from service import settings
 from service.catalogue import Artifact, Catalogue
 from service.errors import ServiceError
 
-
-FORMATS: Final = {
-    ".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp",
-}  # fmt: skip
+FORMATS: Final = {suffix: format for format in Format for suffix in (format.suffix, f".{format}")}
 
 
 class InvalidArgument(ServiceError, ValueError):  # noqa: N818 - named for what it is, as service.errors
@@ -59,24 +57,22 @@ def _artifact(args: argparse.Namespace, folder: Path) -> Artifact:
 def _restore(args: argparse.Namespace, chosen: settings.Settings, artifact: Artifact) -> dict[str, Any]:
     from tqdm import tqdm
 
-    from imaging import codec
     from service.engine import Engine, Options
 
     format = _format(args.output)
-    limits = codec.Limits(max_bytes=sys.maxsize, max_pixels=chosen.max_pixels, max_side=chosen.max_side)
+    limits = Limits(max_bytes=sys.maxsize, max_pixels=chosen.max_pixels, max_side=chosen.max_side)
     marks = [time.perf_counter()]
-    picture = codec.decode(_read(args.input), limits)
+    picture = decode(_read(args.input), limits)
     marks.append(time.perf_counter())
     engine = Engine(artifact, Options(chosen.backend, chosen.device, chosen.threads, chosen.batch))
     height, width = picture.pixels.shape[:2]
     plan = engine.cut(height, width, tile=args.tile, halo=args.halo)
     marks.append(time.perf_counter())
     with tqdm(total=len(plan), unit="tile", desc=args.input.name, disable=None) as bar:  # None: on a terminal only
-        restored = codec.restored(
-            picture, engine.restore(picture.pixels, plan, on_progress=lambda done, total: bar.update(done - bar.n))
-        )
+        pixels = engine.restore(picture.visible, plan, on_progress=lambda done, total: bar.update(done - bar.n))
+    restored = picture.restored(pixels)
     marks.append(time.perf_counter())
-    _write(args.output, codec.encode(restored, format))
+    _write(args.output, encode(restored, format=format))
     marks.append(time.perf_counter())
     stages = zip(("decode", "load", "infer", "encode"), marks[:-1], marks[1:], strict=True)
     return {
@@ -95,7 +91,7 @@ def _restore(args: argparse.Namespace, chosen: settings.Settings, artifact: Arti
     }
 
 
-def _format(output: Path) -> str:
+def _format(output: Path) -> Format:
     if not output.parent.is_dir():
         raise InvalidArgument(f"there is no folder {output.parent}/ for the output")
     if output.suffix.lower() not in FORMATS:

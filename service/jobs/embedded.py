@@ -67,7 +67,7 @@ class EmbeddedQueue:
             self._sweeper.cancel()
         for job in self._ledger.unfinished():
             await self.cancel(job.id)
-        await asyncio.to_thread(self._pipeline.stop)
+        await asyncio.to_thread(self._pipeline.stop, self._settings.drain_s)
         self._spool.remove()
 
     async def submit(self, order: Order, upload: Path) -> Job:
@@ -134,9 +134,10 @@ class EmbeddedQueue:
             raise JobFailed(job.failure)
         if job.state is not State.SUCCEEDED:
             raise NoResult(f"The job is {job.state}; it has no result.", job=job_id, state=job.state)
-        if job.expired:
-            raise ResultExpired("The result is no longer kept; restore the picture again.", job=job_id)
-        return self._spool.result(job_id)
+        try:
+            return self._spool.lend(job_id)
+        except FileNotFoundError:
+            raise ResultExpired("The result is no longer kept; restore the picture again.", job=job_id) from None
 
     async def backlog(self) -> Backlog:
         """See `JobQueue.backlog`."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from imaging.codec import Format
 from service.errors import Failure
 
 
@@ -33,7 +34,7 @@ class Order:
         task: a served task.
         model: the artifact's name.
         model_label: the network with its version and digest, for X-Model.
-        format: of the result, as the codec names it.
+        format: of the result.
         quality: of a lossy result, 1..100; None is the codec's default.
         width: of the uploaded picture as it will be decoded, pixels.
         height: likewise.
@@ -49,7 +50,7 @@ class Order:
     task: str
     model: str
     model_label: str
-    format: str
+    format: Format
     quality: int | None
     width: int
     height: int

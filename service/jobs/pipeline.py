@@ -12,6 +12,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -107,13 +108,20 @@ class Pipeline:
         """Append to the waiting work."""
         self._waiting.put(work)
 
-    def stop(self) -> None:
-        """End the threads, one row after the other, once each has nothing left to do. Cancel the work first."""
+    def stop(self, timeout_s: float) -> None:
+        """End the threads, one row after the other, once each has nothing left to do. Cancel the work first.
+
+        A thread that is still inside a runtime's call after `timeout_s` is left to end with the process.
+        """
+        deadline = time.monotonic() + timeout_s
         for inbox, threads in self._rows:
             for _ in threads:
-                inbox.put(None)
+                with suppress(queue.Full):
+                    inbox.put(None, timeout=max(0.0, deadline - time.monotonic()))
             for thread in threads:
-                thread.join()
+                thread.join(max(0.0, deadline - time.monotonic()))
+                if thread.is_alive():
+                    log.warning("the %s thread does not end", thread.name)
 
     def _thread(self, stage: str, step: Step, inbox: Inbox, outbox: Inbox | None) -> threading.Thread:
         return threading.Thread(target=self._run, args=(stage, step, inbox, outbox), name=stage, daemon=True)
@@ -166,7 +174,7 @@ class Pipeline:
                 self._pace.observe(engine.manifest.name, 1, engine.warm())
                 manifest = engine.manifest
                 self._metrics.model_info.labels(
-                    manifest.name, engine.backend, manifest.precision, manifest.version
+                    manifest.name, engine.backend, manifest.precision, str(manifest.version)
                 ).set(1)
             self._engines = {engine.manifest.name: engine for engine in engines}
             self.ready.set()
@@ -197,16 +205,14 @@ class Pipeline:
             self._metrics.worker_last_progress.set_to_current_time()
 
         start = time.perf_counter()
-        work.picture = codec.restored(
-            picture,
-            engine.restore(
-                picture.pixels,
-                plan,
-                on_progress=lambda done, total: self._update(work.job_id, tiles_done=done, tiles_total=total),
-                on_batch=on_batch,
-                cancelled=work.cancelled.is_set,
-            ),
+        restored = engine.restore(
+            picture.visible,
+            plan,
+            on_progress=lambda done, total: self._update(work.job_id, tiles_done=done, tiles_total=total),
+            on_batch=on_batch,
+            cancelled=work.cancelled.is_set,
         )
+        work.picture = picture.restored(restored)
         work.stages["assemble"] = time.perf_counter() - start - inside
         height, width = picture.pixels.shape[:2]
         self._metrics.megapixels.labels(work.order.task).inc(height * width / 1e6)
@@ -214,11 +220,11 @@ class Pipeline:
     def _encode(self, work: Work) -> None:
         picture, order = work.picture, work.order
         assert picture is not None
-        encoded = codec.encode(picture, order.format, quality=order.quality)
+        encoded = codec.encode(picture, format=order.format, quality=order.quality)
         work.target.write_bytes(encoded)
         height, width = picture.pixels.shape[:2]
         sha256 = hashlib.sha256(encoded).hexdigest()
-        work.result = Result(codec.MEDIA_TYPES[order.format], len(encoded), sha256, width, height)
+        work.result = Result(order.format.media_type, len(encoded), sha256, width, height)
 
     def _end(self, work: Work, state: State, **changes: Any) -> None:
         """Report a job's end; where it had ended already (cancelled meanwhile), leave nothing behind."""

@@ -81,7 +81,7 @@ class JobQueue(Protocol):
         ...
 
     async def result(self, job_id: str) -> Path:
-        """The file of a result. Raises NoResult, ResultExpired, JobFailed or JobNotFound."""
+        """A file with the result, the caller's to delete. Raises NoResult, ResultExpired, JobFailed or JobNotFound."""
         ...
 
     async def backlog(self) -> Backlog:

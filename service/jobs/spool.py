@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 import tempfile
 from pathlib import Path
@@ -37,6 +38,12 @@ class Spool:
     def result(self, job_id: str) -> Path:
         """The file of a job's result."""
         return self.folder / f"{job_id}.result"
+
+    def lend(self, job_id: str) -> Path:
+        """Another name for a job's result, good until it is deleted itself. Raises FileNotFoundError."""
+        lent = self.folder / f"{job_id}.{secrets.token_hex(8)}.lent"
+        os.link(self.result(job_id), lent)
+        return lent
 
     def remove(self) -> None:
         """Delete the folder with everything in it."""

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import re
+import time
+
+import httpx
+import pytest
+from service_bench import Bench, png
+
+from export.runners import BackendError
+
+
+def test_it_is_ready_once_the_networks_are_warm(bench: Bench, client: httpx.Client) -> None:
+    deadline = time.monotonic() + 5
+    while client.get("/readyz").status_code != 200:
+        assert time.monotonic() < deadline
+    assert client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_a_network_that_does_not_load_makes_it_unready_not_dead(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise BackendError("no such runtime")
+
+    monkeypatch.setattr("service_bench.Engine", broken)
+    with bench.client() as client:
+        deadline = time.monotonic() + 5
+        while "loaded" not in (answer := client.get("/readyz")).text or "being" in answer.text:
+            assert time.monotonic() < deadline
+        assert answer.status_code == 503
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert client.get("/healthz").status_code == 200
+        assert client.post("/restore?task=derain", content=png()).status_code == 503
+
+
+def test_metrics_count_requests_jobs_stages_tiles_and_pixels(client: httpx.Client) -> None:
+    client.post("/restore?task=derain", content=png(40, 30))
+    client.post("/restore?task=derain", content=b"text")
+    text = client.get("/metrics").text
+    for line in (
+        'unseam_http_requests_total{code="200",task="derain"} 1.0',
+        'unseam_http_requests_total{code="415",task="derain"} 1.0',
+        'unseam_jobs_total{outcome="succeeded",task="derain"} 1.0',
+        'unseam_stage_duration_seconds_count{stage="infer",task="derain"} 1.0',
+        'unseam_megapixels_total{task="derain"} 0.0012',
+        'unseam_model_info{backend="onnx",model="inverter",precision="fp32",version="1"} 1.0',
+    ):
+        assert line in text
+    assert re.search(r'unseam_tiles_total\{backend="onnx",task="derain"\} [1-9]', text)
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "status"), [("GET", "/nothing", 404), ("GET", "/restore", 405), ("POST", "/healthz", 405)]
+)
+def test_the_frameworks_own_errors_are_problems_too(
+    client: httpx.Client, method: str, address: str, status: int
+) -> None:
+    answer = client.request(method, address)
+    assert answer.status_code == answer.json()["status"] == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-request-id"] in answer.json()["instance"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert status != 405 or answer.headers["allow"]
+
+
+def test_tasks_and_models_say_what_is_served(client: httpx.Client) -> None:
+    assert client.get("/tasks").json() == [
+        {"task": "derain", "default": "inverter", "models": ["inverter"], "scales": [1], "patterns": []}
+    ]
+    (model,) = client.get("/models").json()
+    assert (model["name"], model["tiles"], model["halo"]) == ("inverter", [64], 8)
+
+
+def test_every_operation_of_the_openapi_document_is_described(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    for address, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation["summary"], (method, address)
+            assert operation["description"], (method, address)
+            assert operation["tags"], (method, address)
+            for parameter in operation.get("parameters", ()):
+                assert parameter["description"], (address, parameter["name"])
+    errors = document["paths"]["/restore"]["post"]["responses"]
+    assert {"400", "401", "413", "415", "422", "429", "503"} <= errors.keys()
+    assert errors["422"]["content"].keys() == {"application/problem+json"}
+
+
+def test_the_front_page_needs_nothing_from_elsewhere(client: httpx.Client) -> None:
+    page = client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert not re.search(r'(src|href)="(https?:)?//', page.text)

@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import numpy as np
+import pytest
+from service_bench import Bench, encoded, inverted, picture, pixels, png, wait_for_state
+
+RESTORE = "/restore?task=derain"
+ASYNC = {"Prefer": "respond-async"}
+
+
+def test_a_picture_comes_back_restored_in_its_own_size_and_format(client: httpx.Client) -> None:
+    content = png(150, 70)
+    answer = client.post(RESTORE, content=content)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/png"
+    np.testing.assert_array_equal(pixels(answer.content), inverted(content))
+
+
+def test_the_answer_says_which_model_made_it_and_how_long_each_stage_took(client: httpx.Client) -> None:
+    headers = client.post(RESTORE, content=png()).headers
+    assert headers["x-model"].startswith("inverter; version=1; sha256=")
+    stages = [stage.partition(";")[0] for stage in headers["server-timing"].split(", ")]
+    assert sorted(stages) == ["assemble", "decode", "encode", "infer", "queue"]
+
+
+def test_a_form_field_named_image_is_taken_as_well(client: httpx.Client) -> None:
+    content = png()
+    answer = client.post(RESTORE, files={"image": ("rainy.png", content)})
+    np.testing.assert_array_equal(pixels(answer.content), inverted(content))
+
+
+def test_a_form_without_that_field_is_told_its_name(client: httpx.Client) -> None:
+    answer = client.post(RESTORE, files={"picture": ("rainy.png", png())})
+    assert answer.status_code == 400
+    assert "'image'" in answer.json()["detail"]
+
+
+def test_a_form_as_announced_by_curl_is_taken_for_the_picture_itself(client: httpx.Client) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}  # what curl --data-binary says
+    assert client.post(RESTORE, content=png(), headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "media_type"),
+    [
+        ("", "*/*", "image/png"),
+        ("&format=jpeg", "*/*", "image/jpeg"),
+        ("&format=jpg&quality=50", "*/*", "image/jpeg"),
+        ("", "image/webp", "image/webp"),
+        ("", "image/webp;q=0.5, image/*;q=0.1", "image/webp"),
+        ("", "image/webp, image/png", "image/png"),
+        ("&format=tiff", "image/webp", "image/tiff"),
+        ("", "application/json", "image/png"),
+    ],
+)
+def test_format_decides_then_accept_then_the_pictures_own(
+    client: httpx.Client, query: str, accept: str, media_type: str
+) -> None:
+    answer = client.post(RESTORE + query, content=png(), headers={"Accept": accept})
+    assert answer.headers["content-type"] == media_type
+
+
+def test_a_text_file_is_refused_with_a_sentence(client: httpx.Client) -> None:
+    answer = client.post(RESTORE, content=b"Dear Sir or Madam,\n")
+    problem = answer.json()
+    assert answer.status_code == problem["status"] == 415
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert problem["type"] == "urn:unseam:problem:unsupported-image"
+    assert problem["detail"].endswith(".")
+    assert "PNG" in problem["detail"]
+
+
+def test_a_damaged_picture_is_said_to_be_damaged(client: httpx.Client) -> None:
+    answer = client.post(RESTORE, content=png(200, 200)[:5000])
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "urn:unseam:problem:bad-image"
+
+
+def test_an_empty_body_is_refused(client: httpx.Client) -> None:
+    answer = client.post(RESTORE)
+    assert answer.status_code == 400
+    assert "empty" in answer.json()["detail"]
+
+
+def test_a_body_over_the_limit_is_refused_announced_or_not(bench: Bench) -> None:
+    with bench.client(max_body_bytes=1000) as client:
+        chunks = (b"x" * 100 for _ in range(100))
+        form = {"image": b"x" * 2000}
+        for answer in (
+            client.post(RESTORE, content=b"x" * 1001),
+            client.post(RESTORE, content=chunks),
+            client.post(RESTORE, files=form),
+        ):
+            assert answer.status_code == 413
+            assert answer.json()["max_bytes"] == 1000
+
+
+def test_a_picture_over_the_limit_is_refused_from_its_header(bench: Bench) -> None:
+    with bench.client(max_pixels=1000) as client:
+        answer = client.post(RESTORE, content=png(40, 30))
+    assert answer.status_code == 413
+    assert answer.json()["type"] == "urn:unseam:problem:image-too-large"
+    assert bench.runner.tiles == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("task=derian", "task"),
+        ("task=derain&model=other", "model"),
+        ("task=derain&scale=2", "scale"),
+        ("task=derain&pattern=rggb", "pattern"),
+        ("task=derain&quality=101", "quality"),
+        ("task=derain&format=bmp", "format"),
+        ("task=derain&sclae=2", "sclae"),
+        ("", "task"),
+    ],
+)
+def test_a_parameter_that_is_not_served_is_named(client: httpx.Client, query: str, parameter: str) -> None:
+    answer = client.post(f"/restore?{query}", content=png())
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert parameter in answer.json()["detail"]
+
+
+def test_respond_async_answers_at_once_with_the_jobs_address(bench: Bench, client: httpx.Client) -> None:
+    bench.runner.go.clear()
+    answer = client.post(RESTORE, content=png(), headers=ASYNC)
+    assert answer.status_code == 202
+    assert answer.headers["preference-applied"] == "respond-async"
+    assert answer.headers["location"] == f"/jobs/{answer.json()['id']}"
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_a_wait_that_runs_out_answers_202_and_the_job_goes_on(bench: Bench, client: httpx.Client) -> None:
+    bench.runner.go.clear()
+    content = png()
+    start = time.monotonic()
+    answer = client.post(RESTORE, content=content, headers={"Prefer": "wait=1"})
+    assert answer.status_code == 202
+    assert answer.headers["preference-applied"] == "wait=1"
+    assert 0.9 < time.monotonic() - start < 3
+    bench.runner.go.set()
+    wait_for_state(client, answer.json()["id"], "succeeded")
+    result = client.get(answer.headers["location"] + "/result")
+    np.testing.assert_array_equal(pixels(result.content), inverted(content))
+
+
+def test_a_wait_that_is_no_number_is_refused(client: httpx.Client) -> None:
+    assert client.post(RESTORE, content=png(), headers={"Prefer": "wait=soon"}).status_code == 400
+
+
+def test_the_same_idempotency_key_gives_the_same_job(bench: Bench, client: httpx.Client) -> None:
+    headers = {"Idempotency-Key": "k1", **ASYNC}
+    bench.runner.go.clear()
+    first, second = (client.post(RESTORE, content=png(), headers=headers).json()["id"] for _ in range(2))
+    assert first == second
+    bench.runner.go.set()
+    wait_for_state(client, first, "succeeded")
+    again = client.post(RESTORE, content=png(), headers={"Idempotency-Key": "k1"})
+    np.testing.assert_array_equal(pixels(again.content), inverted(png()))
+    assert bench.runner.tiles == client.get(f"/jobs/{first}").json()["tiles_total"]
+
+
+def test_the_same_idempotency_key_for_another_request_is_refused(client: httpx.Client) -> None:
+    headers = {"Idempotency-Key": "k1"}
+    assert client.post(RESTORE, content=png(seed=1), headers=headers).status_code == 200
+    for other in (
+        client.post(RESTORE, content=png(seed=2), headers=headers),
+        client.post(RESTORE + "&format=webp", content=png(seed=1), headers=headers),
+    ):
+        assert other.status_code == 422
+        assert other.json()["type"] == "urn:unseam:problem:idempotency-key-reused"
+
+
+def test_a_full_backlog_is_shed_with_a_true_retry_after(bench: Bench) -> None:
+    with bench.client(max_backlog_tile_units=3) as client:
+        wait_until_ready(client)
+        bench.runner.seconds = 0.03  # a tile of 64 is 1/16 unit: 0.48 s for each unit
+        measured = client.post(RESTORE, content=png(300, 300))  # 49 tiles
+        assert measured.status_code == 200
+        waiting = client.post(RESTORE, content=png(240, 240), headers=ASYNC)
+        refused = client.post(RESTORE, content=png(240, 240), headers=ASYNC)
+        assert (waiting.status_code, refused.status_code) == (202, 429)
+        assert refused.json()["max_backlog_tile_units"] == 3
+        assert client.get("/healthz").status_code == client.get("/readyz").status_code == 200
+        assert 'unseam_rejected_total{reason="overloaded"} 1.0' in client.get("/metrics").text
+        time.sleep(int(refused.headers["retry-after"]))
+        assert client.post(RESTORE, content=png(240, 240), headers=ASYNC).status_code == 202
+        bench.runner.seconds = 0.0
+
+
+def test_a_picture_larger_than_the_backlog_is_taken_when_nothing_waits(bench: Bench) -> None:
+    with bench.client(max_backlog_tile_units=1) as client:
+        assert client.post(RESTORE, content=png(300, 300)).status_code == 200
+
+
+def test_a_full_spool_is_said(bench: Bench) -> None:
+    content = png(100, 100)
+    with bench.client(max_body_bytes=40_000, max_spool_bytes=50_000) as client:
+        kept = client.post(RESTORE, content=content, headers={"Idempotency-Key": "kept"})
+        assert kept.status_code == 200
+        refused = client.post(RESTORE, content=content)
+        assert refused.status_code == 503
+        assert refused.json()["type"] == "urn:unseam:problem:storage-full"
+        assert 3500 < int(refused.headers["retry-after"]) <= 3600
+
+
+def test_a_delivered_picture_leaves_no_file_behind(bench: Bench, client: httpx.Client) -> None:
+    client.post(RESTORE, content=png())
+    deadline = time.monotonic() + 5
+    while left := [path.name for path in bench.folder.glob("*/*") if path.name != ".lock"]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.01)
+
+
+def test_a_client_that_goes_cancels_its_synchronous_job(bench: Bench, client: httpx.Client) -> None:
+    bench.runner.go.clear()
+    _post_and_hang_up(client, png(300, 300))
+    bench.runner.go.set()
+    _wait_for_metric(client, 'unseam_jobs_total{outcome="cancelled",task="derain"} 1.0')
+    assert bench.runner.tiles <= 1
+
+
+def test_a_client_that_goes_with_an_idempotency_key_finds_its_picture(bench: Bench, client: httpx.Client) -> None:
+    content = png(100, 100)
+    bench.runner.go.clear()
+    _post_and_hang_up(client, content, "Idempotency-Key: mine\r\n")
+    bench.runner.go.set()
+    _wait_for_metric(client, 'unseam_jobs_total{outcome="succeeded",task="derain"} 1.0')
+    answer = client.post(RESTORE, content=content, headers={"Idempotency-Key": "mine"})
+    np.testing.assert_array_equal(pixels(answer.content), inverted(content))
+    assert 'unseam_jobs_total{outcome="succeeded",task="derain"} 1.0' in client.get("/metrics").text
+
+
+def test_twenty_pictures_of_eight_clients_come_back_unmixed(client: httpx.Client) -> None:
+    contents = [png(40 + 13 * seed, 200 - 7 * seed, seed) for seed in range(20)]
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(lambda content: client.post(RESTORE, content=content), contents))
+    for content, answer in zip(contents, answers, strict=True):
+        np.testing.assert_array_equal(pixels(answer.content), inverted(content))
+
+
+def test_a_grey_picture_comes_back_grey(client: httpx.Client) -> None:
+    content = encoded(picture(mode="L"))
+    answer = client.post(RESTORE, content=content)
+    np.testing.assert_array_equal(pixels(answer.content), inverted(content))
+
+
+def test_what_goes_wrong_inside_is_a_problem_without_its_secrets(bench: Bench, client: httpx.Client) -> None:
+    bench.runner.error = RuntimeError("/secret/path")
+    answer = client.post(RESTORE, content=png(), headers={"X-Request-Id": "mine-1"})
+    assert answer.status_code == 500
+    assert answer.headers["x-request-id"] == "mine-1"
+    assert answer.json()["instance"] == "urn:unseam:request:mine-1"
+    assert "secret" not in answer.text
+    bench.runner.error = None
+    assert client.post(RESTORE, content=png()).status_code == 200
+
+
+def wait_until_ready(client: httpx.Client) -> None:
+    while client.get("/readyz").status_code != 200:
+        time.sleep(0.01)
+
+
+def _post_and_hang_up(client: httpx.Client, content: bytes, headers: str = "") -> None:
+    """Close the connection once the job runs."""
+    with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
+        head = f"POST {RESTORE} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n{headers}\r\n"
+        connection.sendall(head.encode() + content)
+        _wait_for_metric(client, "unseam_queue_jobs 1.0")
+
+
+def _wait_for_metric(client: httpx.Client, line: str) -> None:
+    deadline = time.monotonic() + 10
+    while line not in (text := client.get("/metrics").text):
+        assert time.monotonic() < deadline, text
+        threading.Event().wait(0.01)
