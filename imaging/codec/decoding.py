@@ -9,6 +9,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from imaging.codec import png
+from imaging.codec.exif import resolution
 from imaging.codec.header import Header, Limits, check, open_header, reason
 from imaging.errors import BadImage
 from imaging.picture import Format, Metadata, Picture
@@ -60,14 +61,23 @@ def _metadata(header: Header, image: pyvips.Image, data: bytes) -> Metadata:
     def blob(field: str) -> bytes | None:
         return bytes(image.get(field)) if image.get_typeof(field) else None
 
-    resolution = (image.xres, image.yres)
-    if header.orientation >= 5:
-        resolution = resolution[::-1]
     return Metadata(
         icc=blob("icc-profile-data"),
         exif=blob("exif-data"),
         xmp=blob("xmp-data"),
         iptc=blob("iptc-data"),
-        dpi=None if image.xres == _NO_RESOLUTION else (resolution[0] * _MM_PER_INCH, resolution[1] * _MM_PER_INCH),
+        dpi=_dpi(header, image, data),
         chunks=png.carried(data) if header.format is Format.PNG else (),
     )
+
+
+def _dpi(header: Header, image: pyvips.Image, data: bytes) -> tuple[float, float] | None:
+    """The file's own resolution, else EXIF's; the library's stand-ins for none are left out."""
+    said = image.get_typeof("resolution-unit") and image.xres != _NO_RESOLUTION
+    if said or (header.format is Format.PNG and png.has_resolution(data)):
+        across, down = image.xres * _MM_PER_INCH, image.yres * _MM_PER_INCH
+    elif image.get_typeof("exif-data") and (stated := resolution(bytes(image.get("exif-data")))):
+        across, down = stated
+    else:
+        return None
+    return (down, across) if header.orientation >= 5 else (across, down)

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
-from PIL import Image
 
 from imaging.codec import png
+from imaging.codec.exif import without_location
 from imaging.errors import ImageTooLarge, UnsupportedImage
 from imaging.picture import Format, Metadata, Picture
 
@@ -23,7 +23,6 @@ _MM_PER_INCH = 25.4
 _UNKNOWN_DPI = (72.0, 72.0)  # what EXIF prescribes where the resolution is unknown
 _CLASSIC_TIFF_BYTES = 3_900_000_000  # a TIFF of 32-bit offsets ends at 4 GiB
 _ROWS_AT_ONCE = 256
-_GPS_DIRECTORY = 0x8825
 
 
 def encode(
@@ -144,16 +143,6 @@ def _with_metadata(image: pyvips.Image, metadata: Metadata) -> pyvips.Image:
             image.set_type(pyvips.GValue.blob_type, field, value)
     image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # applied already; the tag in EXIF is rewritten
     return image
-
-
-def without_location(exif: bytes) -> bytes:
-    """The same EXIF without its GPS directory."""
-    directory = Image.Exif()
-    directory.load(exif)
-    if _GPS_DIRECTORY not in directory:
-        return exif
-    del directory[_GPS_DIRECTORY]
-    return directory.tobytes()
 
 
 def _with_density(jpeg: bytes, dpi: tuple[float, float]) -> bytes:

@@ -45,6 +45,11 @@ def frames(data: bytes) -> int:
     return 1
 
 
+def has_resolution(data: bytes) -> bool:
+    """Whether the file states pixels per metre (and not just the pixels' aspect)."""
+    return any(kind == b"pHYs" and body[8:9] == b"\1" for kind, body in chunks(data))
+
+
 def unusual_gamma(carried_chunks: Iterable[Chunk]) -> float | None:
     """The file's gamma where it is not the usual 1/2.2 and nothing overrides it, else None."""
     kinds = dict(carried_chunks)

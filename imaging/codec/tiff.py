@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from imaging.errors import BadImage, UnsupportedImage
 
 _NEW_SUBFILE_TYPE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES, _DNG_VERSION = 254, 262, 277, 338, 50706
-_PALETTE = 3
+_COLOURS = {0: 1, 1: 1, 3: 1, 5: 4}  # by photometric interpretation: white is zero, black is zero, palette, CMYK
 _MAX_DIRECTORIES = 100_000
 
 
@@ -50,7 +50,7 @@ def facts(data: bytes) -> Facts:
 def _refuse_other_channels(tags: dict[int, tuple[int, ...]]) -> None:
     extra = tags.get(_EXTRA_SAMPLES, ())
     samples = tags.get(_SAMPLES_PER_PIXEL, (1,))[0]
-    colours = 1 if tags.get(_PHOTOMETRIC, (1,))[0] in (0, 1, _PALETTE) else 3
+    colours = _COLOURS.get(tags.get(_PHOTOMETRIC, (1,))[0], 3)
     if 1 in extra:
         raise UnsupportedImage(
             "This TIFF has its transparency multiplied into the colours. Save it with straight (unassociated) alpha."

@@ -1,0 +1,138 @@
+"""Orientation is applied once; profile, EXIF, XMP, resolution, gamma and texts come back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image, PngImagePlugin
+
+from imaging.codec import Format, decode, encode, probe
+from imaging.errors import UnsupportedImage
+
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><note/></x:xmpmeta>'
+LOCATED_XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><exif:GPSLatitude>1</exif:GPSLatitude></x:xmpmeta>'
+HOLD_EXIF = ["JPEG", "PNG", "WEBP", "AVIF"]
+
+# What each EXIF orientation does to a picture held upright, so that undoing it is what a viewer does.
+STORED = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.transpose(1, 0, 2),
+    6: lambda a: np.rot90(a, 1),
+    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda a: np.rot90(a, -1),
+}
+
+
+def exif(orientation=1):
+    tags = Image.Exif()
+    tags[ExifTags.Base.Make] = "Maker"
+    tags[ExifTags.Base.Orientation] = orientation
+    tags.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2020:01:02 03:04:05"
+    tags.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] = b"secret\0note"
+    tags.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] = "N"
+    return tags
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF", "JPEG"])
+def test_orientation_is_applied_once_and_then_gone(photo, saved, opened, format, orientation):
+    turned = np.ascontiguousarray(STORED[orientation](photo))
+    options = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}.get(format, {})
+    data = saved(turned, format, exif=exif(orientation), **options)
+    header = probe(data)
+    assert (header.width, header.height, header.orientation) == (52, 37, orientation)
+    picture = decode(data)
+    tolerance = 4 if format == "JPEG" else 0
+    assert np.abs(np.rint(picture.pixels * 255) - photo).max() <= tolerance
+    written = encode(picture, quality=100 if format == "JPEG" else None)
+    assert opened(written).size == (52, 37)
+    assert opened(written).getexif().get(ExifTags.Base.Orientation, 1) == 1
+    assert np.abs(decode(written).pixels - picture.pixels).max() * 255 <= tolerance
+
+
+@pytest.mark.parametrize("format", HOLD_EXIF)
+def test_exif_xmp_and_profile_are_kept(photo, saved, opened, icc, format):
+    xmp = {} if format == "PNG" else {"xmp": XMP}
+    data = saved(photo, format, exif=exif(), icc_profile=icc, **xmp)
+    written = opened(encode(decode(data)))
+    tags = written.getexif()
+    assert tags[ExifTags.Base.Make] == "Maker"
+    assert tags.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] == "2020:01:02 03:04:05"
+    assert tags.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] == b"secret\0note"
+    assert tags.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] == "N"
+    assert written.info["icc_profile"] == icc
+    assert not xmp or written.info["xmp"].strip(b"\0 \n") == XMP
+
+
+def test_a_tiff_keeps_profile_and_resolution(photo, saved, opened, icc):
+    written = opened(encode(decode(saved(photo, "TIFF", icc_profile=icc, dpi=(300, 150)))))
+    assert written.info["icc_profile"] == icc
+    assert written.info["dpi"] == pytest.approx((300, 150), abs=0.01)
+
+
+def test_a_png_keeps_its_xmp(photo, saved, opened):
+    texts = PngImagePlugin.PngInfo()
+    texts.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    written = opened(encode(decode(saved(photo, "PNG", pnginfo=texts))))
+    assert written.text["XML:com.adobe.xmp"] == XMP.decode()
+
+
+def test_a_profile_crosses_over_to_another_kind_of_file(photo, saved, opened, icc):
+    picture = decode(saved(photo, "PNG", icc_profile=icc))
+    for format in Format:
+        assert opened(encode(picture, format=format)).info["icc_profile"] == icc
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+def test_resolution_is_kept_and_none_is_made_up(photo, saved, opened, format):
+    written = opened(encode(decode(saved(photo, format, dpi=(300, 150)))))
+    assert written.info["dpi"] == pytest.approx((300, 150), abs=0.1)
+    assert "dpi" not in opened(encode(decode(saved(photo, format)))).info
+
+
+@pytest.mark.parametrize("format", HOLD_EXIF)
+def test_the_resolution_in_exif_is_kept_too(photo, saved, opened, format):
+    tags = exif()
+    tags[ExifTags.Base.XResolution], tags[ExifTags.Base.YResolution], tags[ExifTags.Base.ResolutionUnit] = 300, 150, 2
+    written = opened(encode(decode(saved(photo, format, exif=tags)))).getexif()
+    assert written[ExifTags.Base.XResolution] == pytest.approx(300, abs=0.1)
+    assert written[ExifTags.Base.YResolution] == pytest.approx(150, abs=0.1)
+
+
+@pytest.mark.parametrize("format", HOLD_EXIF)
+def test_no_exif_is_made_up(photo, saved, opened, format):
+    assert not opened(encode(decode(saved(photo, format)))).getexif()
+
+
+def test_png_gamma_primaries_and_texts_are_kept(photo, saved, opened):
+    texts = PngImagePlugin.PngInfo()
+    texts.add(b"gAMA", (100_000).to_bytes(4, "big"))
+    texts.add(b"cHRM", b"".join(v.to_bytes(4, "big") for v in (31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000)))
+    texts.add_text("Title", "Rain over Ghent")
+    texts.add_itxt("Comment", "vor und nach dem Regen", zip=True)
+    picture = decode(saved(photo, "PNG", pnginfo=texts))
+    written = opened(encode(picture))
+    written.load()
+    assert written.info["gamma"] == 1
+    assert written.info["chromaticity"] == (0.3127, 0.329, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+    assert (written.text["Title"], written.text["Comment"]) == ("Rain over Ghent", "vor und nach dem Regen")
+    assert np.array_equal(np.array(written), photo)
+    with pytest.raises(UnsupportedImage, match="Only a PNG can hold this picture's gamma of 1"):
+        encode(picture, format=Format.JPEG)
+
+
+@pytest.mark.parametrize("format", HOLD_EXIF)
+def test_where_it_was_taken_or_all_metadata_can_be_left_out_but_not_the_profile(photo, saved, opened, icc, format):
+    xmp = {} if format == "PNG" else {"xmp": LOCATED_XMP}
+    picture = decode(saved(photo, format, exif=exif(), icc_profile=icc, **xmp))
+    placeless, bare = (opened(encode(picture, keep=keep)) for keep in ("no-location", "none"))
+    assert not placeless.getexif().get_ifd(ExifTags.IFD.GPSInfo)
+    assert placeless.getexif()[ExifTags.Base.Make] == "Maker"
+    assert "xmp" not in placeless.info
+    assert not bare.getexif()
+    assert "xmp" not in bare.info
+    assert b"Maker" not in encode(picture, keep="none")
+    assert placeless.info["icc_profile"] == bare.info["icc_profile"] == icc
