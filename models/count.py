@@ -86,7 +86,7 @@ def count(network: RestorationNetwork, side: int, *, without: str = "") -> Count
     return Count(_params(network, without), counter.macs, (network.in_channels, side, side))
 
 
-class MacCounter(TorchDispatchMode):
+class MacCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up in `macs` what is multiplied while it is active, as far as it depends on one tensor.
 
     Args:
@@ -94,7 +94,7 @@ class MacCounter(TorchDispatchMode):
     """
 
     def __init__(self, source: Tensor) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.macs = 0
         self._derived = WeakIdKeyDictionary()
         self._derived[source] = True

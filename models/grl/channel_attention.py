@@ -41,10 +41,12 @@ class ChannelAttentionBlock(nn.Module):
         weight = self.excite(F.relu(self.squeeze(mean))).sigmoid()
         if self.cell:
             weight = F.interpolate(weight.permute(0, 3, 1, 2), x.shape[1:3], mode="bilinear").permute(0, 2, 3, 1)
-        return x * weight
+        out: Tensor = x * weight
+        return out
 
     def _surroundings(self, x: Tensor) -> Tensor:
         if not self.cell:
             return x.mean((2, 3), keepdim=True)
         cells = F.avg_pool2d(x, self.cell)
-        return F.avg_pool2d(cells, 3, stride=1, padding=1, count_include_pad=False)
+        box: Tensor = F.avg_pool2d(cells, 3, stride=1, padding=1, count_include_pad=False)
+        return box

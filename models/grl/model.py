@@ -30,12 +30,12 @@ class GRL(RestorationNetwork):
         self.lattice = config.lattice
         dim = config.embed_dim
         self.register_buffer("mean", colour_mean(config.in_channels), persistent=False)
-        self.stem = Conv2d(config.in_channels, dim, 3, padding=1)
+        self.stem = Conv2d(config.in_channels * config.stem**2, dim, 3, padding=1)
         self.norm_in = nn.LayerNorm(dim)
         self.stages = nn.ModuleList(Stage(config, index) for index in range(len(config.depths)))
         self.norm_out = nn.LayerNorm(dim)
         self.body = Conv2d(dim, dim, 3, padding=1)
-        self.tail = tail(config.tail, dim, config.out_channels, config.scale)
+        self.tail = tail(config.tail, dim, config.out_channels, config.scale * config.stem)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)
@@ -45,7 +45,7 @@ class GRL(RestorationNetwork):
     def restore(self, x: Tensor) -> Tensor:
         """Restore (B, C, H, W); see `RestorationNetwork.restore`."""
         x = x - self.mean
-        shallow = self.stem(x.permute(0, 2, 3, 1))
+        shallow = self.stem(F.pixel_unshuffle(x, self.config.stem).permute(0, 2, 3, 1))
         features = self.norm_in(shallow)
         for stage in self.stages:
             features = stage(features)

@@ -123,7 +123,7 @@ class InterAttention(nn.Module):
         # The released code penalises the edge in every picture that is not of the training size, shifted or not.
         if self.patches.shifted or (self.reference_bias and (rows, columns) != self.reach):
             bias = bias + edge_penalty(rows, columns, q.device)
-        return attend(*(t.flatten(2, 3) for t in (q, k, v)), bias).reshape(q.shape)
+        return attend(q.flatten(2, 3), k.flatten(2, 3), v.flatten(2, 3), bias).reshape(q.shape)
 
     def _true_offset_bias(self, down: Tensor, across: Tensor) -> Tensor:
         """Eq. 6: the table at offsets `down` (q_h, k_h), `across` (q_w, k_w); nothing beyond the training distance."""
