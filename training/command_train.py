@@ -9,7 +9,7 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `unseam train`."""
-    parser.add_argument("recipe", type=Path, help="recipe file, or the name of one in training/recipes")
+    parser.add_argument("recipe", help="the name of a shipped recipe, or a recipe file")
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("UNSEAM_DATA"), help="folder of the training pictures"
     )
@@ -35,15 +35,14 @@ def run(args: argparse.Namespace) -> int:
 
     if args.data is None:
         raise RecipeError("name the folder of the training pictures with --data or UNSEAM_DATA")
-    path = args.recipe if args.recipe.suffix == ".toml" else Path(__file__).parent / "recipes" / f"{args.recipe}.toml"
-    recipe = Recipe.read(path)
+    recipe = Recipe.read(Path(args.recipe)) if args.recipe.endswith(".toml") else Recipe.named(args.recipe)
     if args.threads:
         torch.set_num_threads(args.threads)
     folder = args.run or Path("runs") / recipe.name
     init = {key: value.float() for key, value in load_file(args.init).items()} if args.init else None
     limit_s = args.hours * 3600 if args.hours else None
     device, data = torch.device(args.device), Path(args.data)
-    trainer = Trainer(recipe, RecipeBatches(recipe, data, device), Validation.of(recipe, data), folder, device, init)
+    trainer = Trainer(recipe, RecipeBatches(recipe, data, device), Validation(recipe, data), folder, device, init)
     progress = trainer.train(limit_s, compiled=args.compile)
     print(f"{recipe.name}: {progress.step} steps, best {progress.best_psnr:.2f} dB, {folder / 'best.safetensors'}")  # noqa: T201
     return 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+
+RECIPES = Path(__file__).parent / "recipes"
 
 
 class RecipeError(ValueError):
@@ -49,6 +51,29 @@ class Data(_Part):
     held_out: tuple[str, ...] = ()
 
 
+class ValidationSet(_Part):
+    """Pictures that are never trained on.
+
+    Either the held-out pairs of the set `pairs`, or the clean pictures of `folder` degraded by the recipe's degradation
+    with the fields of `degradation` changed. With `clean` the input is the clean picture itself: does it stay as it is?
+    `border` pixels are left out of PSNR and SSIM on every side; `luma` says which figure decides: Y or RGB.
+    """
+
+    name: str
+    pairs: str | None = None
+    folder: str | None = None
+    degradation: dict[str, Any] = {}
+    clean: bool = False
+    border: int = Field(default=0, ge=0)
+    luma: bool = False
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.pairs is None) == (self.folder is None):
+            raise ValueError(f"validation set {self.name!r} needs either pairs or a folder")
+        return self
+
+
 class Recipe(_Part):
     """One trained weight."""
 
@@ -61,6 +86,16 @@ class Recipe(_Part):
     data: Data
     degradation: dict[str, Any]
     schedule: Schedule
+    validation: tuple[ValidationSet, ...]
+
+    @classmethod
+    def named(cls, name: str) -> Recipe:
+        """Read one of the shipped recipes."""
+        path = RECIPES / f"{name}.toml"
+        if not path.is_file():
+            shipped = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.toml")))
+            raise RecipeError(f"there is no recipe {name!r}; there are {shipped}")
+        return cls.read(path)
 
     @classmethod
     def read(cls, path: Path) -> Recipe:

@@ -1,8 +1,10 @@
-"""Pictures that are never trained on, and what a network makes of them."""
+"""Pictures that are never trained on, as a recipe lists them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,37 +14,66 @@ from PIL import Image
 
 from imaging.quality import luma, psnr
 from models.network import RestorationNetwork
-from training.dataset import read_pairs
-from training.recipe import Recipe
+from training import degradations
+from training.dataset import DatasetError, pictures, read_pairs
+from training.recipe import Recipe, ValidationSet
 
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class Example:
+    """One degraded picture and what it should become, each (H, W, C) in 0..1."""
+
+    name: str
+    degraded: Array
+    target: Array
+
+
+def examples(recipe: Recipe, chosen: ValidationSet, data: Path) -> Iterator[Example]:
+    """Yield the pictures of one of a recipe's validation sets; `data` is the folder its paths are relative to."""
+    if chosen.pairs is not None:
+        if recipe.data.pairs is None:
+            raise DatasetError(f"validation set {chosen.name!r} needs pairs, but the recipe's data has none")
+        for pair in read_pairs(data / recipe.data.pairs):
+            if pair.set == chosen.pairs and pair.name in recipe.data.held_out:
+                target = read(pair.clean)
+                yield Example(pair.name, target if chosen.clean else read(pair.rainy), target)
+        return
+    assert chosen.folder is not None
+    degrade = degradations.create(**{**recipe.degradation, **chosen.degradation})
+    for index, path in enumerate(pictures(data / chosen.folder)):
+        target = read(path)
+        if chosen.clean:
+            yield Example(path.name, target, target)
+        else:
+            degraded, wanted = degrade(_tensor(target), torch.Generator().manual_seed(index))
+            yield Example(path.name, _array(degraded), _array(wanted))
+
+
 class Validation:
-    """Pictures by set: (input, target), each (H, W, C) in 0..1."""
+    """The first pictures of every set, kept in memory for use during a run."""
 
-    sets: dict[str, list[tuple[Array, Array]]]
-
-    @classmethod
-    def of(cls, recipe: Recipe, data: Path, per_set: int = 6) -> Validation:
-        """The first `per_set` held-out pairs of every set, and their clean halves as pictures to leave alone."""
-        sets: dict[str, list[tuple[Array, Array]]] = {}
-        if recipe.data.pairs is not None:
-            for pair in read_pairs(data / recipe.data.pairs):
-                if pair.name in recipe.data.held_out and len(sets.setdefault(pair.set, [])) < per_set:
-                    sets[pair.set].append((read(pair.rainy), read(pair.clean)))
-        clean = [(target, target) for pairs in sets.values() for _, target in pairs][:4]
-        return cls({**sets, "clean": clean} if clean else sets)
+    def __init__(self, recipe: Recipe, data: Path, per_set: int = 6) -> None:
+        self.sets = [(chosen, list(islice(examples(recipe, chosen, data), per_set))) for chosen in recipe.validation]
 
     def psnr(self, network: RestorationNetwork, device: torch.device) -> dict[str, float]:
-        """Mean PSNR in dB on Y per set, of answers rounded to 8 bits."""
+        """Mean PSNR in dB per set, of answers rounded to 8 bits."""
         return {
-            name: float(
-                np.mean([psnr(luma(restored(network, degraded, device)), luma(target)) for degraded, target in pairs])
+            chosen.name: float(
+                np.mean(
+                    [quality(restored(network, shown.degraded, device), shown.target, chosen) for shown in shown_set]
+                )
             )
-            for name, pairs in self.sets.items()
+            for chosen, shown_set in self.sets
         }
+
+
+def quality(image: Array, target: Array, chosen: ValidationSet) -> float:
+    """PSNR in dB as the set asks for it, 100 dB where the pictures are equal."""
+    if chosen.luma and target.shape[-1] == 3:
+        image, target = luma(image), luma(target)
+    return min(psnr(image, target, border=chosen.border), 100.0)
 
 
 def read(path: Path) -> Array:
@@ -54,7 +85,13 @@ def read(path: Path) -> Array:
 @torch.inference_mode()
 def restored(network: RestorationNetwork, picture: Array, device: torch.device) -> Array:
     """Restore one picture untiled and round the answer to 8 bits; (H, W, C) in 0..1."""
-    x = torch.from_numpy(picture).permute(2, 0, 1).unsqueeze(0).to(device)
-    y = network(x).squeeze(0).permute(1, 2, 0).clamp(0, 1).mul(255).round().div(255)
-    answer: Array = y.float().cpu().numpy()
-    return answer
+    return _array(network(_tensor(picture).to(device)).clamp(0, 1).mul(255).round().div(255))
+
+
+def _tensor(picture: Array) -> torch.Tensor:
+    return torch.from_numpy(picture).permute(2, 0, 1).unsqueeze(0)
+
+
+def _array(batch: torch.Tensor) -> Array:
+    array: Array = batch.squeeze(0).permute(1, 2, 0).float().cpu().numpy()
+    return array

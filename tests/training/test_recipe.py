@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models.build import create
+from training import degradations
+from training.recipe import RECIPES, Recipe, RecipeError
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_shipped_recipe_names_what_exists(path: Path) -> None:
+    recipe = Recipe.named(path.stem)
+    assert recipe.name == path.stem
+    create(recipe.network, recipe.config)
+    degradations.create(**recipe.degradation)
+    for chosen in recipe.validation:
+        degradations.create(**{**recipe.degradation, **chosen.degradation})
+
+
+def test_a_field_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text('name = "x"\nlearning_rate = 1\n')
+    with pytest.raises(RecipeError, match="learning_rate"):
+        Recipe.read(path)
+
+
+def test_an_unknown_recipe_is_answered_with_those_there_are() -> None:
+    with pytest.raises(RecipeError, match="ipt-v2-tiny-derain"):
+        Recipe.named("nothing")

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from training.batches import RecipeBatches
+from training.recipe import Recipe
+from training.train import Trainer
+from training.validation import Validation
+
+RECIPE = """
+name = "test"
+task = "denoise"
+network = "ipt_v2"
+config = "tiny"
+[data]
+clean = ["clean"]
+[degradation]
+kind = "noise"
+[schedule]
+steps = {steps}
+lr = 2e-3
+warmup_steps = 1
+validate_every = 2
+phases = [{{ until = 1.0, patch = 128, batch = 1 }}]
+[[validation]]
+name = "noisy"
+folder = "clean"
+degradation = {{ sigma = [25, 25] }}
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder with one self-made picture."""
+    (tmp_path / "clean").mkdir()
+    y, x = np.mgrid[:144, :136]
+    waves = np.stack([np.sin(x / 9), np.cos(y / 7), np.sin((x + y) / 11)], axis=-1)
+    Image.fromarray((waves * 100 + 128).astype(np.uint8)).save(tmp_path / "clean" / "waves.png")
+    return tmp_path
+
+
+def trainer(data: Path, run: Path, steps: int) -> Trainer:
+    path = data / f"{steps}.toml"
+    path.write_text(RECIPE.format(steps=steps))
+    recipe = Recipe.read(path)
+    device = torch.device("cpu")
+    return Trainer(recipe, RecipeBatches(recipe, data, device), Validation(recipe, data), run, device)
+
+
+def test_a_run_leaves_weights_a_history_and_curves(data: Path, tmp_path: Path) -> None:
+    progress = trainer(data, tmp_path / "run", 2).train()
+    assert progress.step == progress.pictures == 2
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        "best.safetensors",
+        "checkpoint.pt",
+        "curves.png",
+        "history.json",
+    }
+    assert np.isfinite(progress.history[-1]["noisy"])
+
+
+def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_not_stopped(data: Path, tmp_path: Path) -> None:
+    straight = trainer(data, tmp_path / "straight", 4)
+    straight.train()
+    halved = trainer(data, tmp_path / "halved", 4)
+    for share in (0.0, 0.25):
+        halved._step(halved.network, share)
+    halved._save()
+    resumed = trainer(data, tmp_path / "halved", 4)
+    assert resumed.progress.step == 2
+    resumed.train()
+    for mine, expected in zip(resumed.network.parameters(), straight.network.parameters(), strict=True):
+        assert torch.equal(mine, expected)
+
+
+def test_a_time_limit_ends_the_schedule(data: Path, tmp_path: Path) -> None:
+    assert trainer(data, tmp_path / "run", 1000).train(limit_s=1e-3).step <= 1

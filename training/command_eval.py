@@ -1,0 +1,58 @@
+"""`unseam eval NAME [DIR]`: PSNR and SSIM of a network, on a folder of pairs or on its recipe's own validation sets."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `unseam eval`."""
+    parser.add_argument("name", help="a model, as `unseam models list` names them")
+    parser.add_argument(
+        "dir", type=Path, nargs="?", help="folder with input/ and target/; without it, the recipe's validation sets"
+    )
+    parser.add_argument("--data", default=os.environ.get("UNSEAM_DATA"), help="folder of the recipe's pictures")
+    parser.add_argument("--weights", type=Path, help="other weights for the same network, such as a run's best")
+    parser.add_argument("--border", type=int, default=0, help="pixels left out on every side (with DIR)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, and print a line (or JSON) per set."""
+    import torch
+
+    from models.build import load, load_weights
+    from models.registry import find
+    from training.evaluate import evaluate, folder_examples
+    from training.recipe import Recipe, RecipeError
+    from training.validation import examples
+
+    card = find(args.name)
+    device = torch.device(args.device)
+    network = load(card).to(device)
+    if args.weights:
+        load_weights(network, args.weights)
+    if args.dir:
+        sets = {args.dir.name: evaluate(network, folder_examples(args.dir), device, args.border)}
+    elif args.data:
+        recipe = Recipe.named(card.recipe)
+        sets = {
+            chosen.name: evaluate(network, examples(recipe, chosen, Path(args.data)), device, chosen.border)
+            for chosen in recipe.validation
+        }
+    else:
+        raise RecipeError("name a folder of pairs, or the folder of the recipe's pictures with --data or UNSEAM_DATA")
+    measured = {name: {kind: asdict(figures) for kind, figures in both.items()} for name, both in sets.items()}
+    if args.json:
+        print(json.dumps({args.name: measured}))  # noqa: T201
+        return 0
+    for name, both in measured.items():
+        for kind, row in both.items():
+            y, rgb = f"Y {row['psnr_y_db']:.2f} dB / {row['ssim_y']:.4f}", f"RGB {row['psnr_rgb_db']:.2f} dB"
+            print(f"{name:12} {kind:9} {y}   {rgb} / {row['ssim_rgb']:.4f}   {row['pictures']} pictures")  # noqa: T201
+    return 0

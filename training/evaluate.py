@@ -1,0 +1,68 @@
+"""How good a network is on pairs of pictures: PSNR and SSIM, on RGB and on Y, beside those of the untouched input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from imaging.quality import luma, psnr, ssim
+from models.network import RestorationNetwork
+from training.dataset import DatasetError, pictures
+from training.validation import Array, Example, read, restored
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Means over `pictures` pictures; PSNR in dB (100 for equal pictures), SSIM 0..1; Y is BT.601 studio range."""
+
+    pictures: int
+    psnr_rgb_db: float
+    ssim_rgb: float
+    psnr_y_db: float
+    ssim_y: float
+
+
+def evaluate(
+    network: RestorationNetwork, shown: Iterable[Example], device: torch.device, border: int = 0
+) -> dict[str, Figures]:
+    """Measure the restored pictures and, where its size is the target's, the degraded ones as they came: by name."""
+    after, before = [], []
+    for example in shown:
+        after.append(_figures(restored(network, example.degraded, device), example.target, border))
+        if example.degraded.shape == example.target.shape:
+            before.append(_figures(example.degraded.clip(0, 1), example.target, border))
+    if not after:
+        raise DatasetError("there are no pictures to measure on")
+    return {"restored": _mean(after)} | ({"input": _mean(before)} if before else {})
+
+
+def folder_examples(folder: Path) -> Iterator[Example]:
+    """Yield the pairs of a folder that holds input/ and target/ with equal file names (the extension may differ)."""
+    if not all((folder / half).is_dir() for half in ("input", "target")):
+        raise DatasetError(f"{folder} needs two folders, input and target, with equal file names")
+    targets = {path.stem: path for path in pictures(folder / "target")}
+    for path in pictures(folder / "input"):
+        if path.stem not in targets:
+            raise DatasetError(f"{path} has no picture of that name in {folder / 'target'}")
+        yield Example(path.name, read(path), read(targets[path.stem]))
+
+
+def _figures(image: Array, target: Array, border: int) -> list[float]:
+    if target.shape[-1] == 1:
+        grey = [min(psnr(image, target, border), 100.0), ssim(image, target, border)]
+        return grey * 2
+    y, target_y = luma(image), luma(target)
+    return [
+        min(psnr(image, target, border), 100.0),
+        ssim(image, target, border),
+        min(psnr(y, target_y, border), 100.0),
+        ssim(y, target_y, border),
+    ]
+
+
+def _mean(rows: list[list[float]]) -> Figures:
+    return Figures(len(rows), *(round(float(value), 4) for value in np.mean(rows, axis=0)))
