@@ -82,7 +82,7 @@ class Catalogue:
 
 def _unknown(option: str, given: object, offered: Sequence[object], where: str = "") -> InvalidParameter:
     names = [str(name) for name in offered]
-    there_are = f"there is {', '.join(names)}" if names else "there is none"
+    there_are = f"there {'are' if len(names) > 1 else 'is'} {', '.join(names) or 'none'}"
     close = get_close_matches(str(given), names, n=1)
     hint = f"; did you mean {close[0]}?" if close and len(names) > 1 else "."
     return InvalidParameter(

@@ -223,9 +223,10 @@ def test_a_delivered_picture_leaves_no_file_behind(bench: Bench, client: httpx.C
 def test_a_client_that_goes_cancels_its_synchronous_job(bench: Bench, client: httpx.Client) -> None:
     bench.runner.go.clear()
     _post_and_hang_up(client, png(300, 300))
-    bench.runner.go.set()
     _wait_for_metric(client, 'unseam_jobs_total{outcome="cancelled",task="derain"} 1.0')
-    assert bench.runner.tiles <= 1
+    bench.runner.go.set()
+    assert client.post(RESTORE, content=png(40, 30)).status_code == 200  # the thread is free again
+    assert bench.runner.tiles < 10
 
 
 def test_a_client_that_goes_with_an_idempotency_key_finds_its_picture(bench: Bench, client: httpx.Client) -> None:

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from service_bench import manifest
+
+from export import manifest as manifests
+from export.manifest import Graph, ManifestError
+from service.catalogue import Artifact, Catalogue
+from service.errors import InvalidParameter
+
+
+def catalogue(**models: dict[str, object]) -> Catalogue:
+    return Catalogue(Artifact(Path(name), manifest(name=name, **fields)) for name, fields in models.items())
+
+
+def test_the_default_of_a_task_is_what_the_manifest_says() -> None:
+    found = catalogue(a={}, b={"default": True}, c={})
+    assert found.find("derain").manifest.name == "b"
+    assert [artifact.manifest.name for artifact in found.for_task("derain")] == ["b", "a", "c"]
+
+
+def test_a_model_can_be_named() -> None:
+    assert catalogue(a={}, b={}).find("derain", model="b").manifest.name == "b"
+
+
+def test_a_scale_chooses_among_the_networks_and_the_smallest_is_the_default() -> None:
+    found = catalogue(x4={"task": "upscale", "scale": 4}, x2={"task": "upscale", "scale": 2})
+    assert found.find("upscale").manifest.name == "x2"
+    assert found.find("upscale", scale=4).manifest.name == "x4"
+    with pytest.raises(InvalidParameter, match="No scale 3 is served for upscale; there are 2, 4"):
+        found.find("upscale", scale=3)
+
+
+def test_an_unknown_task_is_told_what_there_is_and_what_was_meant() -> None:
+    with pytest.raises(InvalidParameter, match=r"there are dejpeg, derain; did you mean derain\?") as caught:
+        catalogue(a={}, b={"task": "dejpeg"}).find("derian")
+    assert caught.value.facts["allowed"] == ["dejpeg", "derain"]
+
+
+def test_a_model_of_another_task_is_refused() -> None:
+    with pytest.raises(InvalidParameter, match="No model 'b' is served for derain"):
+        catalogue(a={}, b={"task": "dejpeg"}).find("derain", model="b")
+
+
+def test_a_folder_is_read_and_what_was_altered_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "inverter"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(b"graph")
+    digest = manifests.file_sha256(folder / "model.onnx")
+    manifests.save(manifest(graphs=(Graph(tile=64, file="model.onnx", sha256=digest, nodes=1),)), folder)
+    (tmp_path / ".half-written").mkdir()
+    assert Catalogue.read(tmp_path).tasks == ("derain",)
+    (folder / "model.onnx").write_bytes(b"other")
+    with pytest.raises(ManifestError, match=r"model\.onnx"):
+        Catalogue.read(tmp_path)
+
+
+def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
+    assert len(Catalogue.read(tmp_path / "nothing")) == 0

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from service_bench import Inverter, manifest
+
+from export.manifest import Graph, Manifest
+from export.runners import BackendError
+from imaging.errors import OutOfMemory, PlanError, UnsupportedImage
+from service.catalogue import Artifact
+from service.engine import Engine, Options, cut, tile_units
+
+DIGEST = "0" * 64
+
+
+def ladder(*tiles: int, **fields: object) -> Manifest:
+    return manifest(graphs=tuple(Graph(tile=t, file=f"{t}.onnx", sha256=DIGEST, nodes=1) for t in tiles), **fields)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "tile"),
+    [(30, 30, 64), (64, 64, 64), (60, 58, 64), (250, 250, 256), (3000, 4000, 256), (1, 1, 64)],
+)
+def test_the_tile_of_the_ladder_that_makes_the_least_work_is_taken(height: int, width: int, tile: int) -> None:
+    plan = cut(ladder(64, 256), height, width)
+    assert plan.tile_shape == (tile, tile)
+
+
+def test_a_picture_of_exactly_one_tile_needs_no_halo() -> None:
+    plan = cut(ladder(16, 256, halo=8), 16, 16)
+    assert (len(plan), plan.tile_shape) == (1, (16, 16))
+
+
+def test_a_tile_too_small_for_its_halo_serves_no_larger_picture() -> None:
+    assert cut(ladder(16, 256, halo=8), 40, 40).tile_shape == (256, 256)
+
+
+def test_a_tile_that_was_not_exported_is_refused_with_those_that_were() -> None:
+    with pytest.raises(PlanError, match="64, 256, not of 128"):
+        cut(ladder(64, 256), 500, 500, tile=128)
+    with pytest.raises(PlanError, match="torch backend"):
+        cut(ladder(64, 256), 500, 500, tile=0)
+
+
+def test_a_runner_of_any_size_takes_the_whole_picture_at_once() -> None:
+    plan = cut(ladder(64), 500, 300, tile=0, fixed=False)
+    assert (len(plan), plan.tile_shape) == (1, (504, 304))
+
+
+def test_a_tile_unit_is_256_by_256_pixels_through_the_network() -> None:
+    assert tile_units(cut(ladder(256, halo=0), 512, 256)) == 2
+
+
+def test_an_engine_restores_a_picture_and_reports_each_batch(tmp_path: Path) -> None:
+    engine = Engine(Artifact(tmp_path, ladder(64)), Options(batch=4), load=lambda *_, **__: Inverter())
+    image = np.random.default_rng(0).random((100, 150, 3), dtype=np.float32)
+    batches: list[int] = []
+    plan = engine.cut(100, 150)
+    restored = engine.restore(image, plan, on_batch=lambda tiles, seconds: batches.append(tiles))
+    np.testing.assert_allclose(restored, 1 - image, atol=1e-6)
+    assert sum(batches) == len(plan)
+    assert max(batches) == 4
+
+
+def test_a_batch_that_does_not_fit_is_reported_and_halved(tmp_path: Path) -> None:
+    def at_most_two(tiles: np.ndarray) -> np.ndarray:
+        if len(tiles) > 2:
+            raise OutOfMemory("full")
+        return 1 - tiles
+
+    engine = Engine(Artifact(tmp_path, ladder(64)), Options(batch=4), load=lambda *_, **__: at_most_two)
+    image = np.random.default_rng(0).random((100, 150, 3), dtype=np.float32)
+    reports: list[tuple[int, bool]] = []
+    engine.restore(
+        image, engine.cut(100, 150), on_batch=lambda tiles, seconds: reports.append((tiles, seconds is None))
+    )
+    assert reports[:2] == [(4, True), (2, False)]
+
+
+def test_the_first_backend_that_this_host_has_is_taken(tmp_path: Path) -> None:
+    def load(backend: str, *_: object, **__: object) -> Inverter:
+        if backend == "openvino":
+            raise BackendError("not installed")
+        return Inverter()
+
+    artifact = Artifact(tmp_path, ladder(64, backends=("openvino", "onnx")))
+    assert Engine(artifact, load=load).backend == "onnx"
+    with pytest.raises(BackendError, match="not installed"):
+        Engine(artifact, Options(backend="openvino"), load=load)
+
+
+def test_each_graph_is_loaded_once(tmp_path: Path) -> None:
+    loaded: list[str] = []
+
+    def load(backend: str, path: Path, **_: object) -> Inverter:
+        loaded.append(path.name)
+        return Inverter()
+
+    engine = Engine(Artifact(tmp_path, ladder(64, 256)), load=load)
+    assert engine.warm() >= 0
+    engine.warm()
+    assert loaded == ["64.onnx", "256.onnx"]
+
+
+def test_a_picture_of_other_channels_is_refused(tmp_path: Path) -> None:
+    engine = Engine(Artifact(tmp_path, ladder(64, in_channels=1, out_channels=3)), load=lambda *_, **__: Inverter())
+    with pytest.raises(UnsupportedImage, match=r"takes pictures of 1 channel.* has 3"):
+        engine.restore(np.zeros((8, 8, 3), dtype=np.float32), engine.cut(8, 8))
