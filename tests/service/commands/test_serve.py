@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import onnx_inverter
+import pytest
+from numpy.typing import NDArray
+from service_bench import inverted, pixels, png
+
+from imaging import quality
+from imaging.codec import decode
+
+ROOT = Path(__file__).parents[3]
+DATA = Path(os.environ.get("UNSEAM_DATA", ROOT.parent / "shared" / "data"))
+CURL = "curl --fail --silent --data-binary @rainy.png 'http://localhost:8000/restore?task=derain' -o clean.png"
+
+
+@contextlib.contextmanager
+def serving(artifacts: Path, **settings: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`unseam serve` as a user starts it, once it is ready; yields its host:port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", "import sys; from service.cli import main; sys.exit(main())", "serve"]
+    environment = os.environ | {"UNSEAM_ARTIFACTS": str(artifacts), **settings}
+    process = subprocess.Popen(
+        [*command, "--port", str(port)], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                    break
+            time.sleep(0.05)
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        yield f"localhost:{port}", process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def curl(server: str, folder: Path) -> None:
+    """The README's line, but for the port."""
+    subprocess.run(shlex.split(CURL.replace("localhost:8000", server)), cwd=folder, check=True, timeout=120)
+
+
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+
+
+@needs_curl
+def test_curl_restores_a_picture_and_sigterm_ends_the_server_cleanly(tmp_path: Path) -> None:
+    artifacts = onnx_inverter.write(tmp_path / "artifacts")
+    spool = tmp_path / "spool"
+    (tmp_path / "rainy.png").write_bytes(png(200, 100))
+    with serving(artifacts, UNSEAM_SPOOL=str(spool)) as (server, process):
+        curl(server, tmp_path)
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=20)
+    clean, rainy = ((tmp_path / name).read_bytes() for name in ("clean.png", "rainy.png"))
+    np.testing.assert_array_equal(pixels(clean), inverted(rainy))
+    assert process.returncode in (0, -signal.SIGTERM)
+    assert "Traceback" not in log
+    assert list(spool.iterdir()) == []
+
+
+def _has_derain() -> bool:
+    return any(folder.is_dir() for folder in (ROOT / "artifacts").glob("*derain*"))
+
+
+@needs_curl
+@pytest.mark.skipif(not _has_derain(), reason="no derain network is exported: unseam export --missing")
+@pytest.mark.skipif(not (DATA / "rain").is_dir(), reason="no public test pictures; UNSEAM_DATA says where they are")
+def test_the_curl_line_of_the_readme_takes_the_rain_off(tmp_path: Path) -> None:
+    rainy, clean, _ = (DATA / "rain" / "pairs.tsv").read_text().splitlines()[1].split("\t")
+    shutil.copy(DATA / "rain" / rainy, tmp_path / "rainy.png")
+    with serving(ROOT / "artifacts") as (server, _):
+        curl(server, tmp_path)
+    target = _luma((DATA / "rain" / clean).read_bytes())
+    before, after = (
+        quality.psnr(_luma((tmp_path / f"{name}.png").read_bytes()), target) for name in ("rainy", "clean")
+    )
+    assert after > before + 4
+
+
+def _luma(content: bytes) -> NDArray[np.floating]:
+    return quality.luma(decode(content).pixels)
