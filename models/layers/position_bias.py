@@ -87,10 +87,14 @@ class ContinuousPositionBias(nn.Module):
         self.register_buffer("rows", offsets(queries[0], keys[0]), persistent=False)
         self.register_buffer("columns", offsets(queries[1], keys[1]), persistent=False)
 
+    def grid(self) -> Tensor:
+        """Bias of every offset: (num_heads, L_h, L_w), L = queries + keys - 1."""
+        table = 16 * torch.sigmoid(self.mlp(self.offsets.to(next(self.mlp.parameters()).dtype)))
+        return table.permute(2, 0, 1)
+
     def forward(self) -> Tensor:
         """Bias of every pair: (num_heads, Nq, Nk)."""
-        table = 16 * torch.sigmoid(self.mlp(self.offsets.to(next(self.mlp.parameters()).dtype)))
-        return spread(table.permute(2, 0, 1), self.rows, self.columns)
+        return spread(self.grid(), self.rows, self.columns)
 
 
 def log_spaced_offsets(queries: Size, keys: Size) -> Tensor:

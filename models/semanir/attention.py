@@ -1,0 +1,125 @@
+"""Key-semantic attention (SemanIR, Eq. 3): every token attends to the keys its dictionary lists, and to no other.
+
+One function in three implementations, which agree to rounding:
+
+    mask     scores of all pairs, those not listed put out. Dense products only; what training uses.
+    gather   the listed keys and values are copied beside each token. Work grows with k, memory with k times the map.
+    triton   one fused kernel that walks the list with a running softmax (`triton_kernel.py`). Inference on a GPU.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, cast, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.layers.attention import MASKED
+from models.layers.cosine_attention import LARGEST_LOG_SCALE, unit
+from models.layers.position_bias import ContinuousPositionBias, offsets, spread
+from models.layers.windows import Windows
+from models.semanir.dictionary import EMPTY, Dictionary, chunks
+
+Implementation = Literal["mask", "gather", "triton"]
+IMPLEMENTATIONS: tuple[Implementation, ...] = get_args(Implementation)
+
+
+class KeySemanticAttention(nn.Module):
+    """Multi-head cosine attention within windows, over the keys of a dictionary.
+
+    The score of a pair is GRL's, the same laboratory's: the cosine of query and key times a learned factor per head,
+    plus a continuous position bias. The paper does not print it; its parameter counts agree.
+
+    Args:
+        dim: channels; `num_heads` divides it.
+        num_heads: attention heads.
+        window_size: side of the square windows.
+        bias_hidden: width of the position bias's MLP.
+
+    Attributes:
+        implementation: how `forward` computes (see the module); any time, on the same weights.
+    """
+
+    def __init__(self, dim: int, num_heads: int, window_size: int, bias_hidden: int) -> None:
+        super().__init__()
+        if dim % num_heads:
+            raise ValueError(f"{num_heads} heads do not divide {dim} channels")
+        self.implementation: Implementation = "mask"
+        self.num_heads = num_heads
+        window = (window_size, window_size)
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.proj = nn.Linear(dim, dim)
+        self.logit_scale = nn.Parameter(torch.full((num_heads, 1, 1), math.log(10)))
+        self.bias = ContinuousPositionBias(window, window, num_heads, bias_hidden)
+
+    def forward(self, x: Tensor, windows: Windows, dictionary: Dictionary) -> Tensor:
+        """(B, H, W, dim) to (B, H, W, dim); `dictionary` lists the keys of these `windows`."""
+        tokens, dim = windows.size[0] * windows.size[1], x.shape[-1]
+        qkv = windows.split(self.qkv(x)).reshape(-1, tokens, 3, self.num_heads, dim // self.num_heads)
+        qkv = qkv.permute(2, 0, 3, 1, 4)
+        q, k = unit(qkv[:2]).unbind()
+        q = q * self.logit_scale.clamp(max=LARGEST_LOG_SCALE).exp()
+        out = attend(q, k, qkv[2], dictionary, self.bias.grid().to(q.dtype), self.implementation)
+        out = self.proj(windows.join(out.transpose(1, 2).flatten(2), *x.shape[1:3]))
+        return cast(Tensor, out)
+
+
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, dictionary: Dictionary, bias: Tensor, implementation: Implementation
+) -> Tensor:
+    """Softmax over the listed keys of q k^T + bias, times v.
+
+    Args:
+        q: (G, num_heads, N, d), scaled already.
+        k: (G, num_heads, N, d).
+        v: (G, num_heads, N, d).
+        dictionary: the keys of each token.
+        bias: (num_heads, 2h-1, 2w-1), one value per offset (query - key) in the window.
+        implementation: "mask", "gather" or "triton".
+
+    Returns:
+        (G, num_heads, N, d).
+    """
+    if implementation == "triton":
+        from models.semanir.triton_kernel import attend_listed  # an optional dependency
+
+        return cast(Tensor, attend_listed(q, k, v, dictionary.keys.int(), bias))
+    if implementation == "gather":
+        return attend_gathered(q, k, v, dictionary, bias)
+    return attend_masked(q, k, v, dictionary, bias)
+
+
+def attend_masked(q: Tensor, k: Tensor, v: Tensor, dictionary: Dictionary, bias: Tensor) -> Tensor:
+    """`attend` by dense products; in memory (G, num_heads, N, N), as many windows at a time as fit."""
+    groups, heads, tokens, _ = q.shape
+    h, w = dictionary.window
+    every_pair = spread(bias, offsets(h, h, q.device), offsets(w, w, q.device))
+    parts = []
+    for part in chunks(groups, heads * tokens * tokens):
+        scores_bias = every_pair.masked_fill(~dictionary.listed[part, None], MASKED)
+        parts.append(F.scaled_dot_product_attention(q[part], k[part], v[part], scores_bias, scale=1.0))
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+
+def attend_gathered(q: Tensor, k: Tensor, v: Tensor, dictionary: Dictionary, bias: Tensor) -> Tensor:
+    """`attend` over copies of the listed keys; in memory (G, N, k, 2 * num_heads * d), as many windows as fit."""
+    groups, heads, tokens, width = q.shape
+    listed = dictionary.keys.shape[-1]
+    rows = torch.stack((k, v)).permute(1, 3, 0, 2, 4).reshape(groups * tokens, -1)  # one row holds all heads of a token
+    window = torch.arange(groups, device=q.device)[:, None, None] * tokens
+    index = dictionary.keys.clamp(min=0) + window
+    per_offset = bias.flatten(1).t()
+    queries = q.transpose(1, 2)[..., None, :]
+    parts = []
+    for part in chunks(groups, tokens * listed * rows.shape[-1]):
+        keys = dictionary.keys[part]
+        pair = rows.index_select(0, index[part].flatten()).reshape(-1, tokens, listed, 2, heads, width)
+        keys_t, values = pair.permute(3, 0, 1, 4, 2, 5)
+        scores = torch.matmul(queries[part], keys_t.transpose(-1, -2))
+        position = per_offset.index_select(0, dictionary.offsets[part].flatten())
+        position = position.reshape(-1, tokens, listed, heads).transpose(-1, -2)
+        scores = scores[..., 0, :] + position.masked_fill((keys == EMPTY)[:, :, None], MASKED)
+        parts.append(torch.matmul(scores.softmax(-1)[..., None, :], values)[..., 0, :])
+    return (torch.cat(parts) if len(parts) > 1 else parts[0]).transpose(1, 2)

@@ -1,0 +1,99 @@
+"""The key-semantic dictionary (SemanIR, Sec. 3.1, Alg. 1): which keys each token attends to, found once per stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from models.layers.precision import full_precision
+from models.layers.windows import Size
+
+EMPTY = -1  # a place of the dictionary that holds no key
+CHUNK_ELEMENTS = 1 << 27  # largest intermediate tensor outside of an exported graph: 512 MiB in float32
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """The keys of each token in each window.
+
+    Attributes:
+        keys: int64 (G, N, k), indices into the N tokens of the same window, each once and in no particular order;
+            `EMPTY` where a window has fewer keys to offer than k. Every token lists one key at least, never itself.
+        window: (h, w) with h * w = N.
+    """
+
+    keys: Tensor
+    window: Size
+
+    @cached_property
+    def listed(self) -> Tensor:
+        """Whether token i lists token j: bool (G, N, N)."""
+        groups, tokens, _ = self.keys.shape
+        column = torch.where(self.keys == EMPTY, tokens, self.keys)  # empty places fall into a column that is cut off
+        listed = torch.zeros(groups, tokens, tokens + 1, dtype=torch.bool, device=self.keys.device)
+        return listed.scatter(-1, column, 1)[..., :tokens]
+
+    @cached_property
+    def offsets(self) -> Tensor:
+        """Where each pair's entry lies in a flat table of (2h-1) * (2w-1) offsets: (G, N, k)."""
+        h, w = self.window
+        token = torch.arange(h * w, device=self.keys.device)[:, None]
+        key = self.keys.clamp(min=0)
+        down, right = token // w - key // w + h - 1, token % w - key % w + w - 1
+        return down * (2 * w - 1) + right
+
+
+def most_similar(tokens: Tensor, window: Size, top_k: int, filled: Tensor | None = None) -> Dictionary:
+    """List for every token the `top_k` others of its window with the largest dot product (Eq. 2).
+
+    Equal similarities are decided for the lower index, so every implementation picks the same keys. The dot products
+    are float32 also where the network runs in half precision: a rounded score would pick other keys.
+
+    Args:
+        tokens: (G, N, C), the stage's input.
+        window: (h, w) with h * w = N.
+        top_k: keys per token; no more than the N - 1 others are listed.
+        filled: bool (count, N), tokens that are no pixels of the picture, and so nobody's keys; `count` divides G.
+    """
+    groups, count = tokens.shape[0], window[0] * window[1]
+    top_k = min(top_k, count - 1)
+    itself = torch.eye(count, dtype=torch.bool, device=tokens.device)
+    if filled is not None:
+        filled = filled.repeat(groups // len(filled), 1)[:, None]
+    keys = []
+    with full_precision(tokens) as (tokens,):
+        for part in chunks(groups, count * count):
+            similarity = torch.matmul(tokens[part], tokens[part].transpose(1, 2))
+            excluded = itself if filled is None else itself | filled[part]
+            similarity = similarity.masked_fill(excluded, -torch.inf)
+            chosen = largest(similarity, top_k)
+            if filled is not None:
+                chosen = chosen.masked_fill(similarity.gather(-1, chosen) == -torch.inf, EMPTY)
+            keys.append(chosen)
+    return Dictionary(torch.cat(keys) if len(keys) > 1 else keys[0], window)
+
+
+def largest(scores: Tensor, count: int) -> Tensor:
+    """Indices (..., count) of the largest of `scores` (..., N); of equal scores, the one with the lower index."""
+    if exporting():
+        return scores.topk(count, sorted=False).indices  # ONNX defines TopK so; PyTorch leaves the choice open
+    return scores.sort(dim=-1, descending=True, stable=True).indices[..., :count]
+
+
+def chunks(count: int, elements: int) -> Iterator[slice]:
+    """Cut `count` windows of so many `elements` into runs that fit `CHUNK_ELEMENTS`; an exported graph is never cut."""
+    if exporting():
+        yield slice(None)
+        return
+    step = max(1, CHUNK_ELEMENTS // elements)
+    for start in range(0, count, step):
+        yield slice(start, start + step)
+
+
+def exporting() -> bool:
+    """Whether a graph is being made rather than a result."""
+    return torch.onnx.is_in_onnx_export() or torch.compiler.is_exporting()
