@@ -1,0 +1,92 @@
+"""Where an export went wrong: the first layer whose output is not the network's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from export.to_onnx import INPUT
+from models.network import RestorationNetwork
+
+Outputs = dict[str, NDArray[np.float32]]
+
+
+def first_divergence(
+    network: RestorationNetwork, exported: RestorationNetwork, graph: Path, tiles: NDArray[np.float32], tolerance: float
+) -> str:
+    """Name the first layer that answers otherwise, and the step that made it so: the fold or the translation to ONNX.
+
+    Args:
+        network: as it was trained.
+        exported: the folded copy that was translated.
+        graph: the ONNX file.
+        tiles: input on which the two answers differ, (N, C, T, T).
+        tolerance: largest difference of a layer's output that is no divergence, relative where it exceeds 1.
+    """
+    trained, folded = layer_outputs(network, tiles), layer_outputs(exported, tiles)
+    for step, expected, found in (
+        ("folding", trained, folded),
+        ("the translation to ONNX", folded, graph_outputs(graph, list(folded), tiles)),
+    ):
+        for name, output in expected.items():
+            if name in found and (error := _error(output, found[name])) > tolerance:
+                return f"{step} changed the layer {name!r} first (by {error:.1e})"
+    return "no single layer differs by more than the tolerance: the error builds up over many"
+
+
+def layer_outputs(network: RestorationNetwork, tiles: NDArray[np.float32]) -> Outputs:
+    """What each module answers, by its name, in the order in which they finish; the last call counts."""
+    outputs: Outputs = {}
+
+    def note(name: str) -> object:
+        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
+            if isinstance(output, Tensor):
+                outputs.pop(name, None)
+                outputs[name] = output.float().cpu().numpy().copy()
+
+        return hook
+
+    handles = [module.register_forward_hook(note(name)) for name, module in network.named_modules() if name]
+    try:
+        with torch.inference_mode():
+            network.restore(torch.from_numpy(tiles).to(next(network.parameters()).device))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return outputs
+
+
+def graph_outputs(graph: Path, layers: list[str], tiles: NDArray[np.float32]) -> Outputs:
+    """What the graph computes for each of the layers that can be found in it again."""
+    model = onnx.load(graph)
+    tensors = {name: node.output[0] for node in model.graph.node for name in _modules(node.name) if name in layers}
+    known = {output.name for output in model.graph.output}
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted({*tensors.values()} - known))
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = sorted({*tensors.values()})
+    found = dict(zip(names, session.run(names, {INPUT: tiles}), strict=True))
+    return {name: found[tensor] for name, tensor in tensors.items()}
+
+
+def _modules(node: str) -> list[str]:
+    """The modules that a node came from, outermost first: `/blocks.0/blocks.0.1/norm/Mul` is in `blocks.0.1.norm`."""
+    names: list[str] = []
+    parts: list[str] = []
+    for part in node.split("/")[1:-1]:
+        if parts and part.startswith(f"{parts[-1]}."):  # a container's child repeats the container's name
+            parts.pop()
+        parts.append(part)
+        names.append(".".join(parts))
+    return names
+
+
+def _error(expected: NDArray[np.float32], found: NDArray[np.float32]) -> float:
+    if expected.shape != found.shape:  # the optimiser moved a reshape across the layer's end: nothing to compare
+        return 0.0
+    return float(np.abs(expected - found).max() / max(1.0, float(np.abs(expected).max())))

@@ -1,0 +1,70 @@
+"""What an export is measured on: photographs where there are some, generated pictures otherwise, and noise."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Picture = NDArray[np.float32]
+
+_SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+
+def photographs(count: int, side: int, channels: int) -> list[Picture]:
+    """Up to `count` centre crops (side, side, channels), values 0..1, from `$UNSEAM_DATA`; [] where it is not set.
+
+    They are the ones that are large enough, evenly spread over the folder's pictures in order of name.
+    """
+    folder = os.environ.get("UNSEAM_DATA")
+    if not folder or not Path(folder).is_dir():
+        return []
+    large = [path for path in sorted(Path(folder).rglob("*")) if _holds(path, side)]
+    chosen = large[:: max(len(large) // count, 1)][:count]
+    return [_centre(path, side, channels) for path in chosen]
+
+
+def dead_leaves(side: int, channels: int, seed: int = 0) -> Picture:
+    """A picture (side, side, channels) of discs that hide one another, values 0..1.
+
+    Discs of every size (radii with density r^-3) give it the edges, flat regions and scale invariance of natural
+    pictures (Lee, Mumford and Huang 2001, "Occlusion models for natural images"); a little noise gives it grain.
+    """
+    random = np.random.default_rng(seed)
+    picture = np.full((side, side, channels), 0.5, dtype=np.float32)
+    smallest, largest = 2.0, side / 3
+    for _ in range(4 * side):
+        # Inverse of the distribution function of r^-3 between the two radii.
+        share = random.random()
+        radius = (smallest**-2 + share * (largest**-2 - smallest**-2)) ** -0.5
+        y, x = random.random(2) * side
+        top, left = (max(int(centre - radius), 0) for centre in (y, x))
+        rows, columns = np.ogrid[top : int(y + radius) + 1, left : int(x + radius) + 1]
+        patch = picture[top : int(y + radius) + 1, left : int(x + radius) + 1]
+        inside = ((rows - y) ** 2 + (columns - x) ** 2 <= radius**2)[: patch.shape[0], : patch.shape[1]]
+        patch[inside] = random.random(channels, dtype=np.float32)
+    grain = random.normal(scale=0.01, size=picture.shape).astype(np.float32)
+    picture += grain
+    return picture.clip(0, 1)
+
+
+def noise(side: int, channels: int, seed: int = 0) -> Picture:
+    """Uniform noise (side, side, channels), values 0..1."""
+    return np.random.default_rng(seed).random((side, side, channels), dtype=np.float32)
+
+
+def _holds(path: Path, side: int) -> bool:
+    if path.suffix.lower() not in _SUFFIXES:
+        return False
+    with Image.open(path) as image:
+        return min(image.size) >= side
+
+
+def _centre(path: Path, side: int, channels: int) -> Picture:
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"), dtype=np.float32) / np.float32(255)
+    top, left = ((length - side) // 2 for length in pixels.shape[:2])
+    return pixels[top : top + side, left : left + side].reshape(side, side, channels)

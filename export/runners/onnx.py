@@ -1,0 +1,52 @@
+"""ONNX Runtime, on the CPU or on CUDA."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from export.runners import BackendError, Runner, cuda_index
+from imaging.errors import OutOfMemory
+
+# What ONNX Runtime's messages hold when an allocation failed; it has no error class of its own for that.
+_NO_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate", "out of memory", "Available memory of")
+
+
+def load(path: Path, *, device: str = "cpu", threads: int | None = None) -> Runner:
+    """Open the graph in a session of its own. See `export.runners.load`."""
+    session = ort.InferenceSession(path, _options(threads), providers=_providers(device))
+    if device != "cpu" and session.get_providers()[0] != "CUDAExecutionProvider":
+        # ONNX Runtime goes on silently on the CPU when CUDA does not load.
+        raise BackendError(f"ONNX Runtime cannot use {device} here; it offers {', '.join(session.get_providers())}")
+    name = session.get_inputs()[0].name
+
+    def run(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        try:
+            restored: NDArray[np.float32] = session.run(None, {name: tiles})[0]
+        except Exception as error:
+            if any(sign in str(error) for sign in _NO_MEMORY):
+                raise OutOfMemory(str(error)) from error
+            raise
+        return restored
+
+    return run
+
+
+def _options(threads: int | None) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or 0  # 0: one for each physical core
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return options
+
+
+def _providers(device: str) -> list[str | tuple[str, dict[str, Any]]]:
+    index = cuda_index(device, "onnx")
+    if index is None:
+        return ["CPUExecutionProvider"]
+    # TF32 would cost the parity with the float32 network.
+    return [("CUDAExecutionProvider", {"device_id": index, "use_tf32": 0}), "CPUExecutionProvider"]

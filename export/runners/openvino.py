@@ -1,0 +1,47 @@
+"""OpenVINO on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from export.runners import BackendError, Runner
+from imaging.errors import OutOfMemory
+
+
+def load(path: Path, *, device: str = "cpu", threads: int | None = None, precision: str = "f32") -> Runner:
+    """Compile the graph for a batch of one; a batch is run tile by tile. See `export.runners.load`.
+
+    A fixed shape is what OpenVINO is fast with, and a tile fills the cores by itself.
+    """
+    if device != "cpu":
+        raise BackendError(f"the openvino backend runs on cpu, not on {device!r}")
+    core = ov.Core()
+    model = core.read_model(path)
+    shape = model.input(0).partial_shape
+    shape[0] = 1
+    model.reshape(shape)
+    # Said explicitly: on CPUs that have AMX, OpenVINO's own default is bfloat16.
+    config = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+    if threads is not None:
+        config["INFERENCE_NUM_THREADS"] = str(threads)
+    request = core.compile_model(model, "CPU", config).create_infer_request()
+
+    def run(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        try:
+            return np.concatenate([_one(request, tile) for tile in tiles])
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, MemoryError) or "alloc" in str(error):
+                raise OutOfMemory(str(error)) from error
+            raise
+
+    return run
+
+
+def _one(request: ov.InferRequest, tile: NDArray[np.float32]) -> NDArray[np.float32]:
+    request.infer({0: np.ascontiguousarray(tile[None])})
+    restored: NDArray[np.float32] = request.get_output_tensor(0).data.copy()
+    return restored

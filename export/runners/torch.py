@@ -1,0 +1,63 @@
+"""The torch network itself, for hosts that have torch: compiled on a GPU, plain on the CPU.
+
+The weights file is self-contained: its safetensors header names the network and holds its hyper-parameters.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from export.fold import fold
+from export.runners import BackendError, Runner, cuda_index
+from export.subject import Subject, make_config
+from imaging.errors import OutOfMemory
+from models import build
+from models.network import RestorationNetwork
+
+
+def save(subject: Subject, path: Path) -> None:
+    """Write the weights with all that `load` has to know."""
+    state = {name: value.contiguous() for name, value in subject.model.state_dict().items()}
+    save_file(state, path, {"network": subject.network, "config": json.dumps(subject.config)})
+
+
+def load(path: Path, *, device: str = "cpu", threads: int | None = None) -> Runner:
+    """Build the network; tiles of any multiple of its lattice. See `export.runners.load`."""
+    if cuda_index(device, "torch") is not None and not torch.cuda.is_available():
+        raise BackendError(f"torch cannot use {device} here: it sees no CUDA device")
+    if threads is not None:
+        torch.set_num_threads(threads)
+    network = fold(read(path)).to(device)
+    compute = torch.compile(network.restore, dynamic=False) if device != "cpu" else network.restore
+
+    def run(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        try:
+            with torch.inference_mode():
+                return compute(torch.from_numpy(tiles).to(device)).float().cpu().numpy()
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise OutOfMemory(str(error)) from error
+        except RuntimeError as error:
+            if "not enough memory" in str(error):  # the CPU allocator has no error class of its own
+                raise OutOfMemory(str(error)) from error
+            raise
+
+    return run
+
+
+def read(path: Path) -> RestorationNetwork:
+    """The network of a file written by `save`, in evaluation mode."""
+    with safe_open(path, "pt") as file:
+        noted = file.metadata() or {}
+    if not {"network", "config"} <= noted.keys():
+        raise BackendError(f"{path} does not say which network it belongs to: export again with --to torch")
+    network = build.create(noted["network"], make_config(noted["network"], json.loads(noted["config"])))
+    build.load_weights(network, path)
+    return network.eval()

@@ -1,0 +1,103 @@
+"""How far tiled pictures are from untiled ones, and the halo that makes the difference too small to see.
+
+In bounded mode a tile's core is right only as far as the network's reach into the tile's rim fades out, and how fast it
+fades depends on the weights. So the halo is measured for each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from export import pictures
+from export.manifest import Seams
+from export.parity import PSNR_CAP_DB
+from export.pictures import Picture
+from export.runners import Runner
+from imaging import quality, tiling
+from imaging.restoration import restore
+from models.network import RestorationNetwork
+
+MAX_LSB = 0.5  # below half an LSB no value moves by more than the rounding to 8 bits does
+_MAX_WORK = 4.0  # pixels computed for each pixel kept; a halo beyond that costs more than it is worth
+
+
+def calibrate(
+    network: RestorationNetwork,
+    runner: Runner,
+    tile: int,
+    on_halo: Callable[[int], object] = lambda halo: None,
+) -> tuple[Seams, ...]:
+    """Find the smallest halo whose tiled pictures are within half an LSB of the untiled ones everywhere.
+
+    Where none is that good at a tolerable price, the largest tolerable one is taken: the figures say how good it is.
+
+    Args:
+        network: the torch network; it restores the pictures whole.
+        runner: the exported graph; it restores them in tiles.
+        tile: the graph's tile.
+        on_halo: told each halo before it is measured.
+
+    Returns:
+        The figures of every halo tried; the last one is the one to use.
+    """
+    # More than two tiles a side and no multiple of the lattice: cuts, overlaps and the padded border all occur.
+    side = tile + tile // 2 + 37
+    photographs = pictures.photographs(2, side, network.in_channels)
+    chosen = photographs or [pictures.dead_leaves(side, network.in_channels)]
+    untiled = [whole(network, picture) for picture in chosen]
+    tried: list[Seams] = []
+    for halo in halos(tile, network.lattice):
+        on_halo(halo)
+        figures = [_compare(network, runner, tile, halo, *pair) for pair in zip(chosen, untiled, strict=True)]
+        tried.append(_worst(figures, tile=tile, halo=halo, photographs=bool(photographs)))
+        if tried[-1].max_lsb < MAX_LSB:
+            break
+    return tuple(tried)
+
+
+def halos(tile: int, lattice: int) -> Iterator[int]:
+    """The halos worth trying, rising.
+
+    Tiles advance by whole lattices, so of all halos that leave the same stride the largest one is free.
+    A tile of one lattice has no room for any: its only halo is 0.
+    """
+    if tile <= lattice:
+        yield 0
+    for stride in range(tile - lattice, 0, -lattice):
+        halo = (tile - stride) // 2
+        if halo and (halo == lattice // 2 or (tile / stride) ** 2 <= _MAX_WORK):
+            yield halo
+
+
+def whole(network: RestorationNetwork, picture: Picture) -> NDArray[np.float32]:
+    """The reference: the whole picture (H, W, C) at once through torch, (scale * H, scale * W, C')."""
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        restored = network(torch.from_numpy(picture.transpose(2, 0, 1)[None].copy()).to(device))
+    return restored[0].permute(1, 2, 0).float().cpu().numpy()  # type: ignore[no-any-return]
+
+
+def _compare(
+    network: RestorationNetwork, runner: Runner, tile: int, halo: int, picture: Picture, untiled: Picture
+) -> quality.Seams:
+    height, width, _ = picture.shape
+    plan = tiling.plan(height, width, tile=tile, halo=halo, lattice=network.lattice, scale=network.scale)
+    return quality.seams(restore(picture, runner, plan), untiled, plan.row_cuts, plan.column_cuts)
+
+
+def _worst(figures: list[quality.Seams], *, tile: int, halo: int, photographs: bool) -> Seams:
+    return Seams(
+        tile=tile,
+        halo=halo,
+        pictures=len(figures),
+        photographs=photographs,
+        max_lsb=max(one.max_lsb for one in figures),
+        p999_lsb=max(one.p999_lsb for one in figures),
+        equal_8bit=min(one.equal for one in figures),
+        psnr_db=min(PSNR_CAP_DB, *(one.psnr_db for one in figures)),
+        jump=max((one.jump for one in figures), key=lambda jump: abs(jump - 1)),
+    )

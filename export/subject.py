@@ -1,0 +1,106 @@
+"""What is exported: a network with its weights, and all that its manifest says about it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from export.manifest import file_sha256
+from models import build
+from models.network import RestorationNetwork
+from models.registry import Card
+
+
+class SubjectError(ValueError):
+    """A checkpoint and what was said about it do not go together."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A trained network and its particulars; the fields are the manifest's.
+
+    Attributes:
+        model: the network itself, in evaluation mode.
+    """
+
+    model: RestorationNetwork
+    name: str
+    version: int
+    task: str
+    network: str
+    config_name: str | None
+    weights_sha256: str
+    licence: str
+    default: bool
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The network's hyper-parameters, as JSON has them."""
+        return json.loads(json.dumps(dataclasses.asdict(self.model.config)))  # type: ignore[call-overload, no-any-return]
+
+
+def from_card(card: Card) -> Subject:
+    """A shipped network, its weights checked."""
+    return Subject(
+        model=build.load(card),
+        name=card.name,
+        version=card.version,
+        task=card.task,
+        network=card.network,
+        config_name=card.config,
+        weights_sha256=card.sha256,
+        licence=card.license_note,
+        default=card.default,
+    )
+
+
+def from_checkpoint(checkpoint: Path, network: str, config: str, task: str, name: str | None = None) -> Subject:
+    """A network of one's own.
+
+    Args:
+        checkpoint: weights, safetensors.
+        network: the architecture, a key of `models.build.NETWORKS`.
+        config: a published configuration's name, or a TOML file with the fields of the architecture's `Config`.
+        task: what it restores.
+        name: of the artifact; by default the checkpoint's file name.
+
+    Raises:
+        SubjectError, BuildError, WeightsError: something is missing or does not fit; the message says what.
+    """
+    if not checkpoint.is_file():
+        raise SubjectError(f"there is no checkpoint {checkpoint}")
+    named = config in build.configs(network)
+    made = build.create(network, config if named else read_config(network, Path(config)))
+    build.load_weights(made, checkpoint)
+    return Subject(
+        model=made.eval(),
+        name=name or checkpoint.stem,
+        version=1,
+        task=task,
+        network=network,
+        config_name=config if named else None,
+        weights_sha256=file_sha256(checkpoint),
+        licence="",
+        default=False,
+    )
+
+
+def read_config(network: str, path: Path) -> Any:
+    """The architecture's `Config` from a TOML file of its fields; those left out keep their defaults."""
+    if not path.is_file():
+        published = ", ".join(build.configs(network))
+        raise SubjectError(f"{path} is neither a file nor a configuration of {network}; those are {published}")
+    return make_config(network, tomllib.loads(path.read_text()))
+
+
+def make_config(network: str, fields: dict[str, Any]) -> Any:
+    """The architecture's `Config` from plain values; lists become tuples. Raises SubjectError naming a wrong field."""
+    kind = type(next(iter(build.configs(network).values())))
+    known = [field.name for field in dataclasses.fields(kind)]
+    if unknown := sorted(set(fields) - set(known)):
+        raise SubjectError(f"{network} has no setting {', '.join(unknown)}; it has {', '.join(known)}")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
