@@ -14,31 +14,32 @@ def fill_transparent(pixels: Array, alpha: Array) -> Array:
     Push-pull over a pyramid (Gortler et al. 1996): each level averages 2 x 2 pixels by their alpha, and holes take the
     colour of the next coarser level. Shapes (H, W, C) and (H, W); without any visible pixel nothing changes.
     """
-    holes = alpha <= 0
-    if not holes.any() or holes.all():
+    if not alpha.any():
         return pixels
-    return np.where(holes[..., None], _pull(pixels, alpha), pixels)
+    return _pull(pixels, alpha)
 
 
 def _pull(colour: Array, weight: Array) -> Array:
-    """Colours without holes: where weight is 0, those of the next coarser level."""
-    if (weight > 0).all() or colour.shape[:2] == (1, 1):
+    """Colours without holes: where weight is 0, those of the next coarser level. Some weight is not 0."""
+    rows, columns = np.nonzero(weight <= 0)
+    if rows.size == 0:
         return colour
     coarse_weight = _sum_of_quads(weight[..., None])
-    coarse_colour = _sum_of_quads(colour * weight[..., None])
-    np.divide(coarse_colour, coarse_weight, out=coarse_colour, where=coarse_weight > 0)
-    filled = _pull(coarse_colour, np.minimum(coarse_weight[..., 0], 1))
-    height, width = weight.shape
-    nearest = filled.repeat(2, axis=0)[:height].repeat(2, axis=1)[:, :width]
-    return np.where(weight[..., None] > 0, colour, nearest)
+    coarse = _sum_of_quads(colour * weight[..., None])
+    np.divide(coarse, coarse_weight, out=coarse, where=coarse_weight > 0)
+    filled = colour.copy()
+    filled[rows, columns] = _pull(coarse, np.minimum(coarse_weight[..., 0], 1))[rows // 2, columns // 2]
+    return filled
 
 
 def _sum_of_quads(values: Array) -> Array:
     """(H, W, C) -> (ceil(H/2), ceil(W/2), C); what is missing at an odd side counts 0."""
     height, width, channels = values.shape
-    even = np.zeros((height + height % 2, width + width % 2, channels), dtype=np.float32)
-    even[:height, :width] = values
-    return even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]
+    total = np.zeros(((height + 1) // 2, (width + 1) // 2, channels), dtype=np.float32)
+    for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        part = values[row::2, column::2]
+        total[: part.shape[0], : part.shape[1]] += part
+    return total
 
 
 def enlarge(alpha: Array, scale: int) -> Array:

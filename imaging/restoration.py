@@ -94,9 +94,18 @@ def _read(image: Array, plan: Plan, positions: list[tuple[int, int]], in_channel
     """Tiles at `positions` as (N, in_channels, T, T), contiguous; beyond the picture lies its reflection."""
     batch = np.empty((len(positions), in_channels, *plan.tile_shape), dtype=np.float32)
     for tile, (row, column) in zip(batch, positions, strict=True):
-        pixels = image[np.ix_(plan.rows.source(row), plan.columns.source(column))]
+        pixels = _pick(image, plan.rows.source(row), plan.columns.source(column))
         tile[:] = pixels.transpose(2, 0, 1)  # one grey channel spreads over all of in_channels
     return batch
+
+
+def _pick(image: Array, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Array:
+    """Rows and columns of a picture by number: a view, except where some are read twice, by reflection."""
+    top, left = rows.min(), columns.min()
+    part = image[top : rows.max() + 1, left : columns.max() + 1]
+    if rows[-1] - rows[0] == rows.size - 1 and columns[-1] - columns[0] == columns.size - 1:
+        return part
+    return part[np.ix_(rows - top, columns - left)]
 
 
 def _attempt(run: Run, tiles: Array, plan: Plan) -> Array | None:

@@ -160,10 +160,12 @@ def _options(
         case Format.JPEG:
             return {"Q": quality, "subsample_mode": subsample, "optimize_coding": True}
         case Format.PNG:
-            return {"bitdepth": depth}
-        case Format.WEBP:  # `exact`: colours under full transparency are pixels too
-            return {"Q": quality, "lossless": lossless, "exact": True, "smart_subsample": True}
+            return {"bitdepth": depth, "compression": 3, "filter": "paeth"}
+        case Format.WEBP if lossless:  # here Q is effort; `exact`: colours under full transparency are pixels too
+            return {"lossless": True, "exact": True, "Q": 25, "effort": 0}
+        case Format.WEBP:
+            return {"Q": quality, "smart_subsample": True, "exact": True}
         case Format.TIFF:
-            return {"compression": "deflate", "predictor": "horizontal", "bigtiff": big}
+            return {"compression": "lzw", "predictor": "horizontal", "bigtiff": big}
         case Format.AVIF:
-            return {"compression": "av1", "Q": quality, "bitdepth": depth, "subsample_mode": subsample}
+            return {"compression": "av1", "Q": quality, "bitdepth": depth, "subsample_mode": subsample, "effort": 2}
