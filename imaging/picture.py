@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.alpha import enlarge, fill_transparent
+from imaging.directories import Tag, enlarged
 
 Array = NDArray[np.float32]
 
@@ -44,6 +45,7 @@ class Metadata:
         iptc: IPTC-IIM block.
         dpi: pixels per inch, across and down.
         chunks: PNG chunks (type, data) that only a PNG can hold: gamma, chromaticities, texts.
+        geography: GeoTIFF tags, which only a TIFF can hold.
     """
 
     icc: bytes | None = None
@@ -52,6 +54,7 @@ class Metadata:
     iptc: bytes | None = None
     dpi: tuple[float, float] | None = None
     chunks: tuple[tuple[bytes, bytes], ...] = ()
+    geography: tuple[Tag, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,4 +94,6 @@ class Picture:
         scale = new_height // height
         if (new_height, new_width) != (height * scale, width * scale) or scale < 1:
             raise ValueError(f"{new_width} x {new_height} is no whole multiple of {width} x {height}")
-        return replace(self, pixels=pixels, alpha=None if self.alpha is None else enlarge(self.alpha, scale))
+        alpha = None if self.alpha is None else enlarge(self.alpha, scale)
+        metadata = replace(self.metadata, geography=enlarged(self.metadata.geography, scale))
+        return replace(self, pixels=pixels, alpha=alpha, metadata=metadata)

@@ -8,9 +8,10 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from imaging.codec import png
+from imaging.codec import png, tiff
 from imaging.codec.exif import resolution
 from imaging.codec.header import Header, Limits, check, open_header, reason
+from imaging.directories import Tag
 from imaging.errors import BadImage
 from imaging.picture import Format, Metadata, Picture
 
@@ -35,7 +36,7 @@ def decode(data: bytes, limits: Limits | None = None, *, frame: int | None = Non
     header, image = open_header(data, frame or 0)
     if header.orientation == 1:  # rows can be decoded one after the other; turning needs all of them
         header, image = open_header(data, frame or 0, access="sequential")
-    metadata = _metadata(header, image, data)
+    metadata = _metadata(header, image, data, frame or 0)
     try:
         upright = image.autorot()
         raw = upright.write_to_memory()
@@ -57,17 +58,25 @@ def _to_unit(values: NDArray[Any], depth: int) -> NDArray[np.float32]:
     return unit
 
 
-def _metadata(header: Header, image: pyvips.Image, data: bytes) -> Metadata:
+def _metadata(header: Header, image: pyvips.Image, data: bytes, frame: int) -> Metadata:
     def blob(field: str) -> bytes | None:
         return bytes(image.get(field)) if image.get_typeof(field) else None
 
+    exif = blob("exif-data")
+    geography: tuple[Tag, ...] = ()
+    if header.format is Format.TIFF:
+        page = tiff.facts(data).pages[frame]
+        exif = tiff.exif(data, page)
+        # A turned picture lies otherwise on the ground than its tags say.
+        geography = tiff.geography(data, page) if header.orientation == 1 else ()
     return Metadata(
         icc=blob("icc-profile-data"),
-        exif=blob("exif-data"),
+        exif=exif,
         xmp=blob("xmp-data"),
         iptc=blob("iptc-data"),
         dpi=_dpi(header, image, data),
         chunks=png.carried(data) if header.format is Format.PNG else (),
+        geography=geography,
     )
 
 

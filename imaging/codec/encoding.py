@@ -9,7 +9,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from imaging.codec import png
+from imaging.codec import png, tiff
 from imaging.codec.exif import without_location
 from imaging.errors import ImageTooLarge, UnsupportedImage
 from imaging.picture import Format, Metadata, Picture
@@ -68,6 +68,8 @@ def encode(
     data: bytes = image.write_to_buffer(format.suffix, **options)
     if format is Format.PNG:
         return png.with_chunks(data, metadata.chunks, dropped=() if metadata.dpi else (b"pHYs",))
+    if format is Format.TIFF:
+        return tiff.with_tags(data, metadata.exif, metadata.geography)
     if format is Format.JPEG and metadata.dpi:
         return _with_density(data, metadata.dpi)
     return data

@@ -1,19 +1,22 @@
-"""What a TIFF's directories say that the codec library does not tell: pages, previews, raw files, fourth channels.
-
-TIFF 6.0, and BigTIFF's wider fields: a directory is a count, entries of tag, type, count and value, and the offset of
-the next one.
-"""
+"""What a TIFF's directories hold beyond pixels: pages, previews, raw files, a fourth channel, EXIF and geography."""
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 
+from imaging import directories
+from imaging.directories import EXIF, GPS, Tag
 from imaging.errors import BadImage, UnsupportedImage
 
 _NEW_SUBFILE_TYPE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES, _DNG_VERSION = 254, 262, 277, 338, 50706
+_STRUCTURE = frozenset({_NEW_SUBFILE_TYPE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES, _DNG_VERSION})
 _COLOURS = {0: 1, 1: 1, 3: 1, 5: 4}  # by photometric interpretation: white is zero, black is zero, palette, CMYK
-_MAX_DIRECTORIES = 100_000
+# Description, maker, model, software, date, artist, host computer, copyright, and the directories EXIF and GPS.
+_DESCRIPTION = frozenset({270, 271, 272, 305, 306, 315, 316, 33432, EXIF, GPS})
+# GeoTIFF's model and keys, GDAL's metadata and value for no data.
+_GEOGRAPHY = frozenset({33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113})
+_EXIF_SIGNATURE = b"Exif\0\0"
+_MAX_OFFSET = 2**32 - 2**20  # a pointer to a directory has 32 bits here
 
 
 @dataclass(frozen=True)
@@ -35,22 +38,51 @@ def facts(data: bytes) -> Facts:
         UnsupportedImage: a camera's raw file, or a fourth channel that is not plain transparency.
     """
     try:
-        directories = _directories(data)
-    except (struct.error, IndexError) as error:
-        raise BadImage("This TIFF's directory is damaged or cut short.", format="tiff") from error
-    if any(_DNG_VERSION in tags for tags in directories):
+        found = [{tag.number: tag.integers for tag in tags} for tags in directories.walk(data, _STRUCTURE)]
+    except directories.DAMAGE as error:
+        raise BadImage(f"This TIFF's directory is damaged or cut short: {error}.", format="tiff") from error
+    if any(_DNG_VERSION in tags for tags in found):
         raise UnsupportedImage("This is a camera's raw file (DNG); develop it to TIFF or JPEG first.", kind="dng")
-    pages = tuple(n for n, tags in enumerate(directories) if not tags.get(_NEW_SUBFILE_TYPE, (0,))[0] & 1)
-    if not directories or 0 not in pages:
+    pages = tuple(n for n, tags in enumerate(found) if not _first(tags, _NEW_SUBFILE_TYPE, 0) & 1)
+    if 0 not in pages:
         raise UnsupportedImage("This TIFF begins with a preview, as raw files do; export the picture itself.")
-    _refuse_other_channels(directories[0])
+    _refuse_other_channels(found[0])
     return Facts(pages)
+
+
+def exif(data: bytes, page: int = 0) -> bytes | None:
+    """A page's description, EXIF and GPS directories as an EXIF block; None where it has none or they are damaged."""
+    tags = _tags(data, page, _DESCRIPTION)
+    return directories.as_file(tags) if tags else None
+
+
+def geography(data: bytes, page: int = 0) -> tuple[Tag, ...]:
+    """A page's GeoTIFF tags."""
+    return _tags(data, page, _GEOGRAPHY)
+
+
+def with_tags(data: bytes, exif: bytes | None, geography: tuple[Tag, ...]) -> bytes:
+    """The same TIFF with what an EXIF block says, and where on earth it lies."""
+    tags = geography
+    if exif is not None:
+        tags += _tags(exif.removeprefix(_EXIF_SIGNATURE), 0, _DESCRIPTION)
+    return directories.appended(data, tags) if tags and len(data) < _MAX_OFFSET else data
+
+
+def _tags(data: bytes, page: int, wanted: frozenset[int]) -> tuple[Tag, ...]:
+    try:
+        for number, tags in enumerate(directories.walk(data, wanted)):
+            if number == page:
+                return tags
+    except directories.DAMAGE:
+        return ()
+    return ()
 
 
 def _refuse_other_channels(tags: dict[int, tuple[int, ...]]) -> None:
     extra = tags.get(_EXTRA_SAMPLES, ())
-    samples = tags.get(_SAMPLES_PER_PIXEL, (1,))[0]
-    colours = _COLOURS.get(tags.get(_PHOTOMETRIC, (1,))[0], 3)
+    samples = _first(tags, _SAMPLES_PER_PIXEL, 1)
+    colours = _COLOURS.get(_first(tags, _PHOTOMETRIC, 1), 3)
     if 1 in extra:
         raise UnsupportedImage(
             "This TIFF has its transparency multiplied into the colours. Save it with straight (unassociated) alpha."
@@ -63,40 +95,5 @@ def _refuse_other_channels(tags: dict[int, tuple[int, ...]]) -> None:
         )
 
 
-def _directories(data: bytes) -> list[dict[int, tuple[int, ...]]]:
-    """Per directory, the short values that matter here, by tag."""
-    order = "<" if data[:2] == b"II" else ">"
-    big = struct.unpack_from(order + "H", data, 2)[0] == 43
-    count_format, entry_size, offset_format = (order + "Q", 20, order + "Q") if big else (order + "H", 12, order + "I")
-    offset = struct.unpack_from(offset_format, data, 8 if big else 4)[0]
-    directories: list[dict[int, tuple[int, ...]]] = []
-    seen: set[int] = set()
-    while offset:
-        if offset in seen or len(seen) > _MAX_DIRECTORIES:
-            raise BadImage("This TIFF's directories run in a circle.", format="tiff")
-        seen.add(offset)
-        count = struct.unpack_from(count_format, data, offset)[0]
-        first = offset + struct.calcsize(count_format)
-        if first + count * entry_size > len(data):
-            raise IndexError(count)
-        tags = {}
-        for at in range(first, first + count * entry_size, entry_size):
-            tag = struct.unpack_from(order + "H", data, at)[0]
-            if tag in (_NEW_SUBFILE_TYPE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES, _DNG_VERSION):
-                tags[tag] = _values(data, order, at, big)
-        directories.append(tags)
-        offset = struct.unpack_from(offset_format, data, first + count * entry_size)[0]
-    return directories
-
-
-def _values(data: bytes, order: str, at: int, big: bool) -> tuple[int, ...]:
-    """Up to 8 values of a BYTE, SHORT or LONG entry."""
-    kind = struct.unpack_from(order + "H", data, at + 2)[0]
-    count = struct.unpack_from(order + ("Q" if big else "I"), data, at + 4)[0]
-    letter = {1: "B", 3: "H", 4: "I"}.get(kind, "B")
-    where, room = (at + 12, 8) if big else (at + 8, 4)
-    count = min(count, 8)
-    layout = f"{order}{count}{letter}"
-    if struct.calcsize(layout) > room:
-        where = struct.unpack_from(order + ("Q" if big else "I"), data, where)[0]
-    return struct.unpack_from(layout, data, where)
+def _first(tags: dict[int, tuple[int, ...]], number: int, default: int) -> int:
+    return (tags.get(number) or (default,))[0]

@@ -11,7 +11,7 @@ from imaging.errors import UnsupportedImage
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><note/></x:xmpmeta>'
 LOCATED_XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><exif:GPSLatitude>1</exif:GPSLatitude></x:xmpmeta>'
-HOLD_EXIF = ["JPEG", "PNG", "WEBP", "AVIF"]
+HOLD_EXIF = ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"]
 
 # What each EXIF orientation does to a picture held upright, so that undoing it is what a viewer does.
 STORED = {
@@ -36,6 +36,14 @@ def exif(orientation=1):
     return tags
 
 
+def described(format, packet):
+    """EXIF and XMP as PIL is told to write them; XMP in a PNG has a test of its own."""
+    tags = exif()
+    if format == "TIFF":
+        tags[ExifTags.Base.XMLPacket] = packet
+    return {"exif": tags.tobytes()} | ({"xmp": packet} if format in ("JPEG", "WEBP", "AVIF") else {})
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF", "JPEG"])
 def test_orientation_is_applied_once_and_then_gone(photo, saved, opened, format, orientation):
@@ -55,8 +63,7 @@ def test_orientation_is_applied_once_and_then_gone(photo, saved, opened, format,
 
 @pytest.mark.parametrize("format", HOLD_EXIF)
 def test_exif_xmp_and_profile_are_kept(photo, saved, opened, icc, format):
-    xmp = {} if format == "PNG" else {"xmp": XMP}
-    data = saved(photo, format, exif=exif(), icc_profile=icc, **xmp)
+    data = saved(photo, format, icc_profile=icc, **described(format, XMP))
     written = opened(encode(decode(data)))
     tags = written.getexif()
     assert tags[ExifTags.Base.Make] == "Maker"
@@ -64,13 +71,41 @@ def test_exif_xmp_and_profile_are_kept(photo, saved, opened, icc, format):
     assert tags.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] == b"secret\0note"
     assert tags.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] == "N"
     assert written.info["icc_profile"] == icc
-    assert not xmp or written.info["xmp"].strip(b"\0 \n") == XMP
+    assert format == "PNG" or written.info["xmp"].strip(b"\0 \n") == XMP
 
 
 def test_a_tiff_keeps_profile_and_resolution(photo, saved, opened, icc):
     written = opened(encode(decode(saved(photo, "TIFF", icc_profile=icc, dpi=(300, 150)))))
     assert written.info["icc_profile"] == icc
     assert written.info["dpi"] == pytest.approx((300, 150), abs=0.01)
+
+
+def geo_tiff(saved, photo):
+    tags = {33550: (0.5, 0.5, 0.0), 33922: (10.0, 20.0, 0.0, 4.5, 51.0, 0.0), 34735: (1, 1, 0, 0)}
+    return saved(photo, "TIFF", tiffinfo=tags)
+
+
+def test_a_tiff_keeps_its_place_on_the_map_also_when_enlarged(photo, saved, opened):
+    picture = decode(geo_tiff(saved, photo))
+    tags = opened(encode(picture)).tag_v2
+    assert (tags[33550], tags[33922], tags[34735]) == ((0.5, 0.5, 0), (10, 20, 0, 4.5, 51, 0), (1, 1, 0, 0))
+    twice = picture.restored(picture.pixels.repeat(2, axis=0).repeat(2, axis=1))
+    tags = opened(encode(twice)).tag_v2
+    assert (tags[33550], tags[33922]) == ((0.25, 0.25, 0), (20, 40, 0, 4.5, 51, 0))
+    assert 33550 not in opened(encode(picture, keep="no-location")).tag_v2
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_exif_of_a_jpeg_survives_the_way_through_a_tiff_and_back(photo, saved, opened, big, monkeypatch):
+    if big:
+        monkeypatch.setattr("imaging.codec.encoding._CLASSIC_TIFF_BYTES", 0)
+    tiff = encode(decode(saved(photo, "JPEG", exif=exif())), format=Format.TIFF)
+    assert (tiff[2] == 43) is big
+    tags = opened(encode(decode(tiff), format=Format.JPEG)).getexif()
+    assert tags[ExifTags.Base.Make] == "Maker"
+    assert tags.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] == "2020:01:02 03:04:05"
+    assert tags.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] == "N"
+    assert np.array_equal(np.array(opened(tiff)), np.rint(decode(tiff).pixels * 255))
 
 
 def test_a_png_keeps_its_xmp(photo, saved, opened):
@@ -104,7 +139,9 @@ def test_the_resolution_in_exif_is_kept_too(photo, saved, opened, format):
 
 @pytest.mark.parametrize("format", HOLD_EXIF)
 def test_no_exif_is_made_up(photo, saved, opened, format):
-    assert not opened(encode(decode(saved(photo, format)))).getexif()
+    tags = opened(encode(decode(saved(photo, format)))).getexif()
+    assert not tags.get_ifd(ExifTags.IFD.Exif)
+    assert ExifTags.Base.Make not in tags
 
 
 def test_png_gamma_primaries_and_texts_are_kept(photo, saved, opened):
@@ -126,13 +163,12 @@ def test_png_gamma_primaries_and_texts_are_kept(photo, saved, opened):
 
 @pytest.mark.parametrize("format", HOLD_EXIF)
 def test_where_it_was_taken_or_all_metadata_can_be_left_out_but_not_the_profile(photo, saved, opened, icc, format):
-    xmp = {} if format == "PNG" else {"xmp": LOCATED_XMP}
-    picture = decode(saved(photo, format, exif=exif(), icc_profile=icc, **xmp))
+    picture = decode(saved(photo, format, icc_profile=icc, **described(format, LOCATED_XMP)))
     placeless, bare = (opened(encode(picture, keep=keep)) for keep in ("no-location", "none"))
     assert not placeless.getexif().get_ifd(ExifTags.IFD.GPSInfo)
     assert placeless.getexif()[ExifTags.Base.Make] == "Maker"
     assert "xmp" not in placeless.info
-    assert not bare.getexif()
+    assert ExifTags.Base.Make not in bare.getexif()
     assert "xmp" not in bare.info
     assert b"Maker" not in encode(picture, keep="none")
     assert placeless.info["icc_profile"] == bare.info["icc_profile"] == icc
