@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.iitransformer.blocks import Blocks, cut, uncut, union
+from models.iitransformer.blocks import Blocks, cut, either, uncut
 from models.iitransformer.released import edge_penalty, flat_index_bias
 from models.layers.attention import MASKED, attend
 from models.layers.position_bias import RelativePositionBias, spread
 from models.layers.windows import Size, Windows, rolled_penalty
+
+LARGEST_COPY = 1 << 25  # values of one picture's keys copied at a time
 
 
 class IntraAttention(nn.Module):
@@ -96,20 +98,22 @@ class InterAttention(nn.Module):
             for length, reach, offset in zip((rows, columns), self.reach, self.patches.offset, strict=True)
         )
         bias = self._true_offset_bias(down.offsets, across.offsets)
+        masked = None if down.open and across.open else either(down.masked, across.masked)
+        if down.whole and across.whole:
+            return attend(q.flatten(2, 3), k.flatten(2, 3), v.flatten(2, 3), bias, masked).reshape(q.shape)
+        # Keys are copied for every block that reads them, so a large map is done by strips of blocks.
+        step = max(1, LARGEST_COPY // (down.keys.shape[1] * across.keys.numel() * q.shape[1] * q.shape[4]))
         strips = []
-        for index in range(
-            len(down.queries)
-        ):  # a strip at a time, because keys are copied for every block that reads them
-            masked = union(
-                None if down.masked is None else down.masked[index],
-                across.masked,
-                down.keys.shape[1],
-                across.keys.shape[1],
+        for strip in (slice(start, start + step) for start in range(0, len(down.keys), step)):
+            rows_of_queries, rows_of_keys = down.queries[strip], down.keys[strip]
+            out = attend(
+                cut(q, rows_of_queries, across.queries),
+                cut(k, rows_of_keys, across.keys),
+                cut(v, rows_of_keys, across.keys),
+                bias,
+                either(down.masked[strip], across.masked),
             )
-            queries = cut(q, down.queries[index], across.queries)
-            keys, values = (cut(t, down.keys[index], across.keys) for t in (k, v))
-            out = attend(queries, keys, values, bias, masked)
-            strips.append(uncut(out, len(across.queries), down.queries.shape[1]))
+            strips.append(uncut(out, rows_of_queries, across.queries))
         return torch.cat(strips, dim=2)[:, :, :rows, :columns]
 
     def _rolled(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -19,13 +19,17 @@ class Blocks:
         queries: (count, block) places of the queries.
         keys: (count, span) places of the keys.
         offsets: (block, span), query - key, the same in every block.
-        masked: bool (count, span), keys that nobody may use; None where there is none.
+        masked: bool (count, span), keys that nobody may use.
+        whole: whether it is one block of exactly the axis.
+        open: whether no key is masked.
     """
 
     queries: Tensor
     keys: Tensor
     offsets: Tensor
-    masked: Tensor | None
+    masked: Tensor
+    whole: bool
+    open: bool
 
     @classmethod
     def along(cls, length: int, reach: int, *, without_ends: bool, device: torch.device) -> Blocks:
@@ -35,38 +39,34 @@ class Blocks:
         start = torch.arange(0, length, block, device=device)[:, None]
         queries = start + torch.arange(block, device=device)
         keys = start + torch.arange(-margin, block + margin, device=device)
-        masked = None
-        if without_ends or not whole:
-            first, last = (1, length - 2) if without_ends else (0, length - 1)
-            masked = (keys < first) | (keys > last)
+        first, last = (1, length - 2) if without_ends else (0, length - 1)
         return cls(
-            queries.clamp(max=length - 1), keys.clamp(0, length - 1), queries[0][:, None] - keys[0][None, :], masked
+            queries=queries.clamp(max=length - 1),
+            keys=keys.clamp(0, length - 1),
+            offsets=queries[0][:, None] - keys[0][None, :],
+            masked=(keys < first) | (keys > last),
+            whole=whole,
+            open=whole and not without_ends,
         )
 
 
 def cut(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Read blocks from (B, heads, R, C, D): (B * n, heads, r * c, D) for `rows` (r,) and `columns` (n, c)."""
+    """Read blocks from (B, heads, R, C, D): (B * m * n, heads, r * c, D) for `rows` (m, r) and `columns` (n, c)."""
     batch, heads, _, _, dim = x.shape
-    count, block = columns.shape
-    x = x.index_select(2, rows).index_select(3, columns.flatten())
-    x = x.reshape(batch, heads, len(rows), count, block, dim).permute(0, 3, 1, 2, 4, 5)
-    return x.reshape(batch * count, heads, len(rows) * block, dim)
+    (m, r), (n, c) = rows.shape, columns.shape
+    x = x.index_select(2, rows.flatten()).index_select(3, columns.flatten())
+    x = x.reshape(batch, heads, m, r, n, c, dim).permute(0, 2, 4, 1, 3, 5, 6)
+    return x.reshape(batch * m * n, heads, r * c, dim)
 
 
-def uncut(x: Tensor, count: int, rows: int) -> Tensor:
-    """Put the blocks (B * n, heads, r * c, D) of one strip side by side: (B, heads, r, n * c, D)."""
-    _, heads, area, dim = x.shape
-    x = x.reshape(-1, count, heads, rows, area // rows, dim).permute(0, 2, 3, 1, 4, 5)
-    return x.reshape(-1, heads, rows, count * (area // rows), dim)
+def uncut(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Undo `cut`, the places repeated by clamping included: (B, heads, m * r, n * c, D)."""
+    _, heads, _, dim = x.shape
+    (m, r), (n, c) = rows.shape, columns.shape
+    x = x.reshape(-1, m, n, heads, r, c, dim).permute(0, 3, 1, 4, 2, 5, 6)
+    return x.reshape(-1, heads, m * r, n * c, dim)
 
 
-def union(rows: Tensor | None, columns: Tensor | None, span_rows: int, span_columns: int) -> Tensor | None:
-    """Keys masked along either axis: bool (n, r * c) from `rows` (r,) and `columns` (n, c); None for none."""
-    if rows is None and columns is None:
-        return None
-    if columns is None:
-        assert rows is not None
-        return rows[:, None].expand(-1, span_columns).reshape(1, -1)
-    if rows is None:
-        return columns[:, None, :].expand(-1, span_rows, -1).flatten(1)
-    return (rows[:, None] | columns[:, None, :]).flatten(1)
+def either(rows: Tensor, columns: Tensor) -> Tensor:
+    """Keys masked along one axis or the other: bool (m * n, r * c) from `rows` (m, r) and `columns` (n, c)."""
+    return (rows[:, None, :, None] | columns[None, :, None, :]).flatten(2).flatten(0, 1)
