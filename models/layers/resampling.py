@@ -22,6 +22,14 @@ class Conv2d(nn.Conv2d):
         return super().forward(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
 
 
+class ConvTranspose2d(nn.ConvTranspose2d):
+    """A transposed convolution over (B, H, W, C)."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """Convolve (B, H, W, in_channels) to (B, stride * H, stride * W, out_channels)."""
+        return super().forward(x.permute(0, 3, 1, 2), output_size).permute(0, 2, 3, 1)
+
+
 class PixelShuffle(nn.Module):
     """(B, H, W, s*s*C) to (B, s*H, s*W, C); channels are ordered (C, s, s), as in `nn.PixelShuffle`."""
 

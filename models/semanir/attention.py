@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.layers.attention import MASKED
+from models.layers.chunks import in_chunks
 from models.layers.cosine_attention import LARGEST_LOG_SCALE, unit
 from models.layers.position_bias import ContinuousPositionBias, offsets, spread
 from models.layers.windows import Windows
-from models.semanir.dictionary import EMPTY, Dictionary, chunks
+from models.semanir.dictionary import EMPTY, Dictionary
 
 Implementation = Literal["mask", "gather", "triton"]
 IMPLEMENTATIONS: tuple[Implementation, ...] = get_args(Implementation)
@@ -96,11 +97,12 @@ def attend_masked(q: Tensor, k: Tensor, v: Tensor, dictionary: Dictionary, bias:
     groups, heads, tokens, _ = q.shape
     h, w = dictionary.window
     every_pair = spread(bias, offsets(h, h, q.device), offsets(w, w, q.device))
-    parts = []
-    for part in chunks(groups, heads * tokens * tokens):
+
+    def run(part: slice) -> Tensor:
         scores_bias = every_pair.masked_fill(~dictionary.listed[part, None], MASKED)
-        parts.append(F.scaled_dot_product_attention(q[part], k[part], v[part], scores_bias, scale=1.0))
-    return torch.cat(parts) if len(parts) > 1 else parts[0]
+        return F.scaled_dot_product_attention(q[part], k[part], v[part], scores_bias, scale=1.0)
+
+    return in_chunks(run, groups, heads * tokens * tokens)
 
 
 def attend_gathered(q: Tensor, k: Tensor, v: Tensor, dictionary: Dictionary, bias: Tensor) -> Tensor:
@@ -112,14 +114,15 @@ def attend_gathered(q: Tensor, k: Tensor, v: Tensor, dictionary: Dictionary, bia
     index = dictionary.keys.clamp(min=0) + window
     per_offset = bias.flatten(1).t()
     queries = q.transpose(1, 2)[..., None, :]
-    parts = []
-    for part in chunks(groups, tokens * listed * rows.shape[-1]):
-        keys = dictionary.keys[part]
+
+    def run(part: slice) -> Tensor:
         pair = rows.index_select(0, index[part].flatten()).reshape(-1, tokens, listed, 2, heads, width)
-        keys_t, values = pair.permute(3, 0, 1, 4, 2, 5)
-        scores = torch.matmul(queries[part], keys_t.transpose(-1, -2))
+        keys, values = pair.permute(3, 0, 1, 4, 2, 5)
+        scores = torch.matmul(queries[part], keys.transpose(-1, -2))[..., 0, :]
         position = per_offset.index_select(0, dictionary.offsets[part].flatten())
         position = position.reshape(-1, tokens, listed, heads).transpose(-1, -2)
-        scores = scores[..., 0, :] + position.masked_fill((keys == EMPTY)[:, :, None], MASKED)
-        parts.append(torch.matmul(scores.softmax(-1)[..., None, :], values)[..., 0, :])
-    return (torch.cat(parts) if len(parts) > 1 else parts[0]).transpose(1, 2)
+        empty = (dictionary.keys[part] == EMPTY)[:, :, None]
+        scores = scores + position.masked_fill(empty, MASKED)
+        return torch.matmul(scores.softmax(-1)[..., None, :], values)[..., 0, :]
+
+    return in_chunks(run, groups, tokens * listed * rows.shape[-1]).transpose(1, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.layers.resampling import Conv2d
+from models.layers.resampling import Conv2d, ConvTranspose2d
 from models.layers.windows import Windows
 from models.semanir.config import Config, Depths
 from models.semanir.stage import Stage
@@ -60,14 +60,6 @@ class Body(nn.Module):
             windows = Windows((size, size), (half, half))
             stages.append(Stage(dim, config.num_heads[level], depth, windows, config.mlp_ratio, config.bias_hidden))
         return stages
-
-
-class ConvTranspose2d(nn.ConvTranspose2d):
-    """A transposed convolution over (B, H, W, C)."""
-
-    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """Convolve (B, H, W, in_channels) to (B, stride * H, stride * W, out_channels)."""
-        return super().forward(x.permute(0, 3, 1, 2), output_size).permute(0, 2, 3, 1)
 
 
 def _run(stages: nn.Module, x: Tensor, top_k: int) -> Tensor:

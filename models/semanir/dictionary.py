@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from models.layers.chunks import exporting, in_chunks
 from models.layers.precision import full_precision
 from models.layers.windows import Size
 
 EMPTY = -1  # a place of the dictionary that holds no key
-CHUNK_ELEMENTS = 1 << 27  # largest intermediate tensor outside of an exported graph: 512 MiB in float32
 
 
 @dataclass(frozen=True)
@@ -64,17 +63,16 @@ def most_similar(tokens: Tensor, window: Size, top_k: int, filled: Tensor | None
     itself = torch.eye(count, dtype=torch.bool, device=tokens.device)
     if filled is not None:
         filled = filled.repeat(groups // len(filled), 1)[:, None]
-    keys = []
-    with full_precision(tokens) as (tokens,):
-        for part in chunks(groups, count * count):
-            similarity = torch.matmul(tokens[part], tokens[part].transpose(1, 2))
-            excluded = itself if filled is None else itself | filled[part]
-            similarity = similarity.masked_fill(excluded, -torch.inf)
-            chosen = largest(similarity, top_k)
-            if filled is not None:
-                chosen = chosen.masked_fill(similarity.gather(-1, chosen) == -torch.inf, EMPTY)
-            keys.append(chosen)
-    return Dictionary(torch.cat(keys) if len(keys) > 1 else keys[0], window)
+
+    def select(part: slice) -> Tensor:
+        similarity = torch.matmul(exact[part], exact[part].transpose(1, 2))
+        excluded = itself if filled is None else itself | filled[part]
+        similarity = similarity.masked_fill(excluded, -torch.inf)
+        chosen = largest(similarity, top_k)
+        return chosen if filled is None else chosen.masked_fill(similarity.gather(-1, chosen) == -torch.inf, EMPTY)
+
+    with full_precision(tokens) as (exact,):
+        return Dictionary(in_chunks(select, groups, count * count), window)
 
 
 def largest(scores: Tensor, count: int) -> Tensor:
@@ -82,18 +80,3 @@ def largest(scores: Tensor, count: int) -> Tensor:
     if exporting():
         return scores.topk(count, sorted=False).indices  # ONNX defines TopK so; PyTorch leaves the choice open
     return scores.sort(dim=-1, descending=True, stable=True).indices[..., :count]
-
-
-def chunks(count: int, elements: int) -> Iterator[slice]:
-    """Cut `count` windows of so many `elements` into runs that fit `CHUNK_ELEMENTS`; an exported graph is never cut."""
-    if exporting():
-        yield slice(None)
-        return
-    step = max(1, CHUNK_ELEMENTS // elements)
-    for start in range(0, count, step):
-        yield slice(start, start + step)
-
-
-def exporting() -> bool:
-    """Whether a graph is being made rather than a result."""
-    return torch.onnx.is_in_onnx_export() or torch.compiler.is_exporting()
