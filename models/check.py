@@ -68,7 +68,7 @@ def check_golden(path: Path) -> list[Result]:
             return [_run(path.stem, network, tensors, index, case) for index, case in enumerate(golden["cases"])]
     except KeyError as error:
         raise GoldenError(f"{path}: {error.args[0]!r} is missing") from error
-    except (OSError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+    except (OSError, TypeError, ValueError, SafetensorError) as error:
         raise GoldenError(f"{path}: {error}") from error
 
 
@@ -81,15 +81,18 @@ def load_published(cls: str, arguments: dict[str, object], state_dict: dict[str,
         state_dict: of that class, or a published checkpoint.
 
     Raises:
-        ValueError: the class or an argument is not one of ours.
-        RuntimeError: the weights do not fit.
+        ValueError: the class or an argument is not one of ours, or the weights do not fit.
     """
     name = cls.rpartition(".")[2]
     if name not in NETWORKS:
         raise ValueError(f"there is no network for {cls!r}; there are {', '.join(NETWORKS)}")
     keys = import_module(f"models.{NETWORKS[name]}.keys")
     network = create(NETWORKS[name], keys.config(arguments).as_released())
-    network.load_state_dict(keys.weights(state_dict))
+    try:
+        network.load_state_dict(keys.weights(state_dict))
+    except RuntimeError as error:  # PyTorch lists every key, a line each
+        first = str(error).splitlines()[1].strip()[:200]
+        raise ValueError(f"the weights do not fit {name}: {first}") from error
     return network.eval()
 
 
