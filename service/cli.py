@@ -68,7 +68,7 @@ def _run(arguments: Sequence[str]) -> int:
     parser = Parser(prog=f"unseam {name}", description=module.__doc__)
     module.add_arguments(parser)
     args = parser.parse_args(arguments[1:])
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     code: int = module.run(args)
     return code
 

@@ -13,7 +13,10 @@ from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from export.manifest import Manifest
-from imaging.codec import Format
+from imaging.codec import Format, Limits
+from imaging.codec import Header as PictureHeader
+from imaging.codec.encoding import Keep
+from imaging.errors import ImageTooLarge
 from service.api import jobs
 from service.api.dependencies import Owner, Parts
 from service.api.jobs import JobView
@@ -44,7 +47,9 @@ class Parameters(BaseModel):
     scale: int | None = Field(None, ge=1, le=8, description="for upscale: output side over input side", examples=[None])
     pattern: str | None = Field(None, description="for demosaic: the mosaic, row by row", examples=[None])
     format: FormatName | None = Field(None, description="of the answer; by default Accept's, else the picture's own")
-    quality: int | None = Field(None, ge=1, le=100, description="of a JPEG or WebP answer", examples=[None])
+    quality: int | None = Field(None, ge=1, le=100, description="of a lossy answer; by default 95", examples=[None])
+    keep: Keep = Field("all", description="metadata to keep: all, all but where it was taken, or none")
+    frame: int | None = Field(None, ge=0, description="which page of a TIFF or frame of an animation", examples=[None])
 
 
 _BODY: dict[str, Any] = {
@@ -109,7 +114,10 @@ async def restore(
         if idempotency_key is None:  # else it may be for a job that was let in long ago
             await parts.queue.admit(tile_units(cut(artifact.manifest, 1, 1)), body_bytes=0)
         async with received(request, parts.folder, parts.settings.max_body_bytes) as upload:
-            picture = await to_thread.run_sync(header, upload.path, parts.limits, limiter=parts.probing)
+            picture = await to_thread.run_sync(
+                header, upload.path, parts.limits, parameters.frame, limiter=parts.probing
+            )
+            _refuse_giant(picture, artifact.manifest.scale, parts.limits)
             plan = cut(artifact.manifest, picture.height, picture.width)
             order = Order(
                 task=parameters.task,
@@ -117,6 +125,8 @@ async def restore(
                 model_label=label(artifact.manifest),
                 format=parameters.format or accepted_format(accept, _MEDIA_TYPES, picture.format),
                 quality=parameters.quality,
+                keep=parameters.keep,
+                frame=parameters.frame,
                 width=picture.width,
                 height=picture.height,
                 tiles=len(plan),
@@ -151,6 +161,18 @@ async def restore(
 def label(manifest: Manifest) -> str:
     """A network for the X-Model header: name, version and what its weights hash to."""
     return f"{manifest.name}; version={manifest.version}; sha256={manifest.weights_sha256}"
+
+
+def _refuse_giant(picture: PictureHeader, scale: int, limits: Limits) -> None:
+    """Hold what comes out to the limit of what goes in."""
+    pixels = picture.width * picture.height * scale**2
+    if pixels > limits.max_pixels:
+        raise ImageTooLarge(
+            f"Enlarged {scale} times, the picture has {pixels:,} pixels; at most {limits.max_pixels:,} are given.",
+            found=pixels,
+            allowed=limits.max_pixels,
+            scale=scale,
+        )
 
 
 async def _accepted(request: Request, queue: JobQueue, job: Job, headers: dict[str, str]) -> Response:

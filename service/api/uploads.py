@@ -15,8 +15,8 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.types import Message
 
-from imaging.codec import Header, Limits, probe
-from imaging.codec.header import check
+from imaging.codec import Header, Limits
+from imaging.codec.header import check, open_header
 from service.errors import BodyTooLarge, InvalidRequest
 
 _CHUNK_BYTES: Final = 2**20
@@ -74,11 +74,11 @@ async def received(request: Request, folder: Path, max_bytes: int) -> AsyncItera
             path.unlink(missing_ok=True)
 
 
-def header(path: Path, limits: Limits) -> Header:
+def header(path: Path, limits: Limits, frame: int | None) -> Header:
     """What a picture's header says; nothing is decoded. Raises UnsupportedImage, BadImage or ImageTooLarge."""
     data = path.read_bytes()
-    check(data, limits, frame=None)
-    return probe(data)
+    check(data, limits, frame)
+    return open_header(data, frame or 0)[0]
 
 
 def _is_form(request: Request) -> bool:

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", type=int, help="for upscale: 2, 3 or 4")
     parser.add_argument("--tile", type=int, help="side of the tiles in pixels; 0 is the whole picture at once")
     parser.add_argument("--halo", type=int, help="pixels read around each tile (default: the network's)")
+    parser.add_argument("--frame", type=int, help="which page of a TIFF or frame of an animation, counted from 0")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -62,7 +63,7 @@ def _restore(args: argparse.Namespace, chosen: settings.Settings, artifact: Arti
     format = _format(args.output)
     limits = Limits(max_bytes=sys.maxsize, max_pixels=chosen.max_pixels, max_side=chosen.max_side)
     marks = [time.perf_counter()]
-    picture = decode(_read(args.input), limits)
+    picture = decode(_read(args.input), limits, frame=args.frame)
     marks.append(time.perf_counter())
     engine = Engine(artifact, Options(chosen.backend, chosen.device, chosen.threads, chosen.batch))
     height, width = picture.pixels.shape[:2]

@@ -24,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted or terminated."""
+    for name in ("service", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.INFO)
     chosen = settings.read(host=args.host, port=args.port)
     catalogue = Catalogue.read(chosen.artifacts)
     if not len(catalogue):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from imaging.codec import Format
+from imaging.codec.encoding import Keep
 from service.errors import Failure
 
 
@@ -36,6 +37,8 @@ class Order:
         model_label: the network with its version and digest, for X-Model.
         format: of the result.
         quality: of a lossy result, 1..100; None is the codec's default.
+        keep: which metadata the result carries.
+        frame: of a multipage file; None is for files of one picture.
         width: of the uploaded picture as it will be decoded, pixels.
         height: likewise.
         tiles: in the plan.
@@ -52,6 +55,8 @@ class Order:
     model_label: str
     format: Format
     quality: int | None
+    keep: Keep
+    frame: int | None
     width: int
     height: int
     tiles: int
@@ -65,7 +70,7 @@ class Order:
     @property
     def fingerprint(self) -> tuple[object, ...]:
         """What makes two orders the same request: the picture and everything that shapes the answer."""
-        return self.body_sha256, self.task, self.model, self.format, self.quality
+        return self.body_sha256, self.task, self.model, self.format, self.quality, self.keep, self.frame
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,7 @@ class Pipeline:
 
     def _decode(self, work: Work) -> None:
         self._update(work.job_id, state=State.RUNNING, started_at=time.time())
-        work.picture = codec.decode(work.upload.read_bytes(), self._limits)
+        work.picture = codec.decode(work.upload.read_bytes(), self._limits, frame=work.order.frame)
         work.upload.unlink(missing_ok=True)
 
     def _infer_all(self) -> None:
@@ -220,7 +220,7 @@ class Pipeline:
     def _encode(self, work: Work) -> None:
         picture, order = work.picture, work.order
         assert picture is not None
-        encoded = codec.encode(picture, format=order.format, quality=order.quality)
+        encoded = codec.encode(picture, format=order.format, quality=order.quality, keep=order.keep)
         work.target.write_bytes(encoded)
         height, width = picture.pixels.shape[:2]
         sha256 = hashlib.sha256(encoded).hexdigest()

@@ -52,9 +52,9 @@ def test_metrics_count_requests_jobs_stages_tiles_and_pixels(client: httpx.Clien
     ("method", "address", "status"), [("GET", "/nothing", 404), ("GET", "/restore", 405), ("POST", "/healthz", 405)]
 )
 def test_the_frameworks_own_errors_are_problems_too(
-    client: httpx.Client, method: str, address: str, status: int
+    shared_client: httpx.Client, method: str, address: str, status: int
 ) -> None:
-    answer = client.request(method, address)
+    answer = shared_client.request(method, address)
     assert answer.status_code == answer.json()["status"] == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-request-id"] in answer.json()["instance"]
@@ -62,16 +62,16 @@ def test_the_frameworks_own_errors_are_problems_too(
     assert status != 405 or answer.headers["allow"]
 
 
-def test_tasks_and_models_say_what_is_served(client: httpx.Client) -> None:
-    assert client.get("/tasks").json() == [
+def test_tasks_and_models_say_what_is_served(shared_client: httpx.Client) -> None:
+    assert shared_client.get("/tasks").json() == [
         {"task": "derain", "default": "inverter", "models": ["inverter"], "scales": [1], "patterns": []}
     ]
-    (model,) = client.get("/models").json()
+    (model,) = shared_client.get("/models").json()
     assert (model["name"], model["tiles"], model["halo"]) == ("inverter", [64], 8)
 
 
-def test_every_operation_of_the_openapi_document_is_described(client: httpx.Client) -> None:
-    document = client.get("/openapi.json").json()
+def test_every_operation_of_the_openapi_document_is_described(shared_client: httpx.Client) -> None:
+    document = shared_client.get("/openapi.json").json()
     for address, operations in document["paths"].items():
         for method, operation in operations.items():
             assert operation["summary"], (method, address)
@@ -84,7 +84,7 @@ def test_every_operation_of_the_openapi_document_is_described(client: httpx.Clie
     assert errors["422"]["content"].keys() == {"application/problem+json"}
 
 
-def test_the_front_page_needs_nothing_from_elsewhere(client: httpx.Client) -> None:
-    page = client.get("/")
+def test_the_front_page_needs_nothing_from_elsewhere(shared_client: httpx.Client) -> None:
+    page = shared_client.get("/")
     assert page.headers["content-type"].startswith("text/html")
     assert not re.search(r'(src|href)="(https?:)?//', page.text)

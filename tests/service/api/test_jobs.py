@@ -26,28 +26,28 @@ def test_a_waiting_job_says_its_position_and_estimate(bench: Bench, client: http
     assert view["tiles_total"] > view["tiles_done"] == 0
 
 
-def test_a_finished_job_says_what_came_out(client: httpx.Client) -> None:
-    view = wait_for_state(client, submitted(client, png(300, 200)), "succeeded")
+def test_a_finished_job_says_what_came_out(shared_client: httpx.Client) -> None:
+    view = wait_for_state(shared_client, submitted(shared_client, png(300, 200)), "succeeded")
     assert view["tiles_done"] == view["tiles_total"]
     assert view["result"]["media_type"] == "image/png"
     assert (view["result"]["width"], view["result"]["height"]) == (300, 200)
     assert view["position"] is None
 
 
-def test_a_result_has_an_etag_and_can_be_fetched_in_parts(client: httpx.Client) -> None:
+def test_a_result_has_an_etag_and_can_be_fetched_in_parts(shared_client: httpx.Client) -> None:
     content = png(200, 100)
-    job = submitted(client, content)
-    wait_for_state(client, job, "succeeded")
+    job = submitted(shared_client, content)
+    wait_for_state(shared_client, job, "succeeded")
     address = f"/jobs/{job}/result"
-    whole = client.get(address)
+    whole = shared_client.get(address)
     np.testing.assert_array_equal(pixels(whole.content), inverted(content))
     etag = whole.headers["etag"]
     assert etag == f'"{hashlib.sha256(whole.content).hexdigest()}"'
-    part = client.get(address, headers={"Range": "bytes=10-19", "If-Range": etag})
+    part = shared_client.get(address, headers={"Range": "bytes=10-19", "If-Range": etag})
     assert (part.status_code, part.content) == (206, whole.content[10:20])
-    assert client.get(address, headers={"If-None-Match": etag}).status_code == 304
-    assert client.head(address).headers["content-length"] == str(len(whole.content))
-    beyond = client.get(address, headers={"Range": f"bytes={len(whole.content)}-"})
+    assert shared_client.get(address, headers={"If-None-Match": etag}).status_code == 304
+    assert shared_client.head(address).headers["content-length"] == str(len(whole.content))
+    beyond = shared_client.get(address, headers={"Range": f"bytes={len(whole.content)}-"})
     assert beyond.status_code == beyond.json()["status"] == 416
 
 
@@ -97,10 +97,10 @@ def test_deleting_a_finished_job_deletes_its_result(bench: Bench, client: httpx.
     assert not list(bench.folder.glob("*/*.result"))
 
 
-def test_a_failed_job_answers_with_its_error(client: httpx.Client) -> None:
-    job = submitted(client, png(200, 200)[:5000])
-    view = wait_for_state(client, job, "failed")
-    answer = client.get(f"/jobs/{job}/result")
+def test_a_failed_job_answers_with_its_error(shared_client: httpx.Client) -> None:
+    job = submitted(shared_client, png(200, 200)[:5000])
+    view = wait_for_state(shared_client, job, "failed")
+    answer = shared_client.get(f"/jobs/{job}/result")
     assert answer.status_code == view["error"]["status"] == 422
     assert answer.json()["detail"] == view["error"]["detail"]
 
@@ -120,8 +120,8 @@ def test_events_tell_progress_and_then_the_end(bench: Bench, client: httpx.Clien
     assert views[-1]["state"] == "succeeded"
 
 
-def test_events_of_a_job_that_is_not_there_are_not_found(client: httpx.Client) -> None:
-    answer = client.get("/jobs/nothing/events")
+def test_events_of_a_job_that_is_not_there_are_not_found(shared_client: httpx.Client) -> None:
+    answer = shared_client.get("/jobs/nothing/events")
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 

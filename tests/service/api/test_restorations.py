@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import socket
 import threading
 import time
@@ -8,42 +9,44 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import numpy as np
 import pytest
-from service_bench import Bench, encoded, inverted, picture, pixels, png, wait_for_state
+from service_bench import Bench, encoded, inverted, manifest, picture, pixels, png, wait_for_state
+
+from service.catalogue import Artifact, Catalogue
 
 RESTORE = "/restore?task=derain"
 ASYNC = {"Prefer": "respond-async"}
 
 
-def test_a_picture_comes_back_restored_in_its_own_size_and_format(client: httpx.Client) -> None:
+def test_a_picture_comes_back_restored_in_its_own_size_and_format(shared_client: httpx.Client) -> None:
     content = png(150, 70)
-    answer = client.post(RESTORE, content=content)
+    answer = shared_client.post(RESTORE, content=content)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "image/png"
     np.testing.assert_array_equal(pixels(answer.content), inverted(content))
 
 
-def test_the_answer_says_which_model_made_it_and_how_long_each_stage_took(client: httpx.Client) -> None:
-    headers = client.post(RESTORE, content=png()).headers
+def test_the_answer_says_which_model_made_it_and_how_long_each_stage_took(shared_client: httpx.Client) -> None:
+    headers = shared_client.post(RESTORE, content=png()).headers
     assert headers["x-model"].startswith("inverter; version=1; sha256=")
     stages = [stage.partition(";")[0] for stage in headers["server-timing"].split(", ")]
     assert sorted(stages) == ["assemble", "decode", "encode", "infer", "queue"]
 
 
-def test_a_form_field_named_image_is_taken_as_well(client: httpx.Client) -> None:
+def test_a_form_field_named_image_is_taken_as_well(shared_client: httpx.Client) -> None:
     content = png()
-    answer = client.post(RESTORE, files={"image": ("rainy.png", content)})
+    answer = shared_client.post(RESTORE, files={"image": ("rainy.png", content)})
     np.testing.assert_array_equal(pixels(answer.content), inverted(content))
 
 
-def test_a_form_without_that_field_is_told_its_name(client: httpx.Client) -> None:
-    answer = client.post(RESTORE, files={"picture": ("rainy.png", png())})
+def test_a_form_without_that_field_is_told_its_name(shared_client: httpx.Client) -> None:
+    answer = shared_client.post(RESTORE, files={"picture": ("rainy.png", png())})
     assert answer.status_code == 400
     assert "'image'" in answer.json()["detail"]
 
 
-def test_a_form_as_announced_by_curl_is_taken_for_the_picture_itself(client: httpx.Client) -> None:
+def test_a_form_as_announced_by_curl_is_taken_for_the_picture_itself(shared_client: httpx.Client) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}  # what curl --data-binary says
-    assert client.post(RESTORE, content=png(), headers=headers).status_code == 200
+    assert shared_client.post(RESTORE, content=png(), headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -60,14 +63,14 @@ def test_a_form_as_announced_by_curl_is_taken_for_the_picture_itself(client: htt
     ],
 )
 def test_format_decides_then_accept_then_the_pictures_own(
-    client: httpx.Client, query: str, accept: str, media_type: str
+    shared_client: httpx.Client, query: str, accept: str, media_type: str
 ) -> None:
-    answer = client.post(RESTORE + query, content=png(), headers={"Accept": accept})
+    answer = shared_client.post(RESTORE + query, content=png(), headers={"Accept": accept})
     assert answer.headers["content-type"] == media_type
 
 
-def test_a_text_file_is_refused_with_a_sentence(client: httpx.Client) -> None:
-    answer = client.post(RESTORE, content=b"Dear Sir or Madam,\n")
+def test_a_text_file_is_refused_with_a_sentence(shared_client: httpx.Client) -> None:
+    answer = shared_client.post(RESTORE, content=b"Dear Sir or Madam,\n")
     problem = answer.json()
     assert answer.status_code == problem["status"] == 415
     assert answer.headers["content-type"] == "application/problem+json"
@@ -76,14 +79,14 @@ def test_a_text_file_is_refused_with_a_sentence(client: httpx.Client) -> None:
     assert "PNG" in problem["detail"]
 
 
-def test_a_damaged_picture_is_said_to_be_damaged(client: httpx.Client) -> None:
-    answer = client.post(RESTORE, content=png(200, 200)[:5000])
+def test_a_damaged_picture_is_said_to_be_damaged(shared_client: httpx.Client) -> None:
+    answer = shared_client.post(RESTORE, content=png(200, 200)[:5000])
     assert answer.status_code == 422
     assert answer.json()["type"] == "urn:unseam:problem:bad-image"
 
 
-def test_an_empty_body_is_refused(client: httpx.Client) -> None:
-    answer = client.post(RESTORE)
+def test_an_empty_body_is_refused(shared_client: httpx.Client) -> None:
+    answer = shared_client.post(RESTORE)
     assert answer.status_code == 400
     assert "empty" in answer.json()["detail"]
 
@@ -122,8 +125,8 @@ def test_a_picture_over_the_limit_is_refused_from_its_header(bench: Bench) -> No
         ("", "task"),
     ],
 )
-def test_a_parameter_that_is_not_served_is_named(client: httpx.Client, query: str, parameter: str) -> None:
-    answer = client.post(f"/restore?{query}", content=png())
+def test_a_parameter_that_is_not_served_is_named(shared_client: httpx.Client, query: str, parameter: str) -> None:
+    answer = shared_client.post(f"/restore?{query}", content=png())
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert parameter in answer.json()["detail"]
@@ -152,8 +155,8 @@ def test_a_wait_that_runs_out_answers_202_and_the_job_goes_on(bench: Bench, clie
     np.testing.assert_array_equal(pixels(result.content), inverted(content))
 
 
-def test_a_wait_that_is_no_number_is_refused(client: httpx.Client) -> None:
-    assert client.post(RESTORE, content=png(), headers={"Prefer": "wait=soon"}).status_code == 400
+def test_a_wait_that_is_no_number_is_refused(shared_client: httpx.Client) -> None:
+    assert shared_client.post(RESTORE, content=png(), headers={"Prefer": "wait=soon"}).status_code == 400
 
 
 def test_the_same_idempotency_key_gives_the_same_job(bench: Bench, client: httpx.Client) -> None:
@@ -248,9 +251,9 @@ def test_twenty_pictures_of_eight_clients_come_back_unmixed(client: httpx.Client
         np.testing.assert_array_equal(pixels(answer.content), inverted(content))
 
 
-def test_a_grey_picture_comes_back_grey(client: httpx.Client) -> None:
+def test_a_grey_picture_comes_back_grey(shared_client: httpx.Client) -> None:
     content = encoded(picture(mode="L"))
-    answer = client.post(RESTORE, content=content)
+    answer = shared_client.post(RESTORE, content=content)
     np.testing.assert_array_equal(pixels(answer.content), inverted(content))
 
 
@@ -263,6 +266,35 @@ def test_what_goes_wrong_inside_is_a_problem_without_its_secrets(bench: Bench, c
     assert "secret" not in answer.text
     bench.runner.error = None
     assert client.post(RESTORE, content=png()).status_code == 200
+
+
+def test_a_page_of_a_multipage_file_is_asked_for_by_number(shared_client: httpx.Client) -> None:
+    pages = [picture(seed=1), picture(50, 60, seed=2)]
+    file = io.BytesIO()
+    pages[0].save(file, "tiff", save_all=True, append_images=pages[1:])
+    refused = shared_client.post(RESTORE, content=file.getvalue())
+    assert refused.status_code == 415
+    assert "frame=0" in refused.json()["detail"]
+    answer = shared_client.post(RESTORE + "&frame=1&format=png", content=file.getvalue())
+    np.testing.assert_array_equal(pixels(answer.content), 255 - np.asarray(pages[1]))
+
+
+def test_an_enlarged_picture_is_held_to_the_limit_too(bench: Bench) -> None:
+    bench.catalogue = Catalogue([Artifact(bench.folder, manifest(scale=4))])
+    with bench.client(max_pixels=10_000) as client:
+        answer = client.post(RESTORE, content=png(30, 30))
+    assert answer.status_code == 413
+    assert (answer.json()["found"], answer.json()["allowed"]) == (14_400, 10_000)
+
+
+def test_stopping_cancels_what_runs_and_deletes_every_file(bench: Bench) -> None:
+    bench.runner.seconds = 0.02
+    with bench.client() as client:
+        for _ in range(3):
+            client.post(RESTORE, content=png(400, 400), headers=ASYNC)
+        _wait_for_metric(client, "unseam_queue_jobs 3.0")
+    assert bench.runner.tiles < 20
+    assert list(bench.folder.iterdir()) == []
 
 
 def wait_until_ready(client: httpx.Client) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +47,7 @@ def test_the_outputs_name_decides_its_format(name: str) -> None:
 def test_the_output_has_the_permissions_of_any_new_file() -> None:
     restore()
     Path("plain").touch()
-    assert os.stat("out.png").st_mode == os.stat("plain").st_mode
+    assert Path("out.png").stat().st_mode == Path("plain").stat().st_mode
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from service.jobs.pace import Pace
 
 
 def job(tile_units: float = 10, tiles_done: int = 0, model: str = "fast", **changes: object) -> Job:
-    order = Order("derain", model, model, Format.PNG, None, 1, 1, 10, tile_units, "0", body_bytes=100)
+    order = Order("derain", model, model, Format.PNG, None, "all", None, 1, 1, 10, tile_units, "0", body_bytes=100)
     return replace(Job("id", order, time.time(), tiles_total=10, tiles_done=tiles_done), **changes)
 
 

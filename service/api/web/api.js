@@ -1,0 +1,141 @@
+// The service's API as this page uses it. Addresses are relative: the service may be mounted under any path.
+
+const STEP_MS = 1000;
+const RECONNECTS = 8;
+
+/** An answer that is an error, in words (RFC 9457), or no answer at all (kind "unreachable"). */
+export class Problem extends Error {
+  constructor({ kind, title, detail, status = 0, retryAfter = 0 }) {
+    super(detail);
+    Object.assign(this, { kind, title, status, retryAfter });
+  }
+
+  /** The problem of a job's `error` member or of an answer's body. */
+  static of(body, status, retryAfter) {
+    return new Problem({
+      kind: body?.type?.split(":").at(-1) ?? "unknown",
+      title: body?.title ?? `Error ${status}`,
+      detail: body?.detail ?? "The server gave no reason.",
+      status: body?.status ?? status,
+      retryAfter,
+    });
+  }
+
+  static unreachable() {
+    return new Problem({
+      kind: "unreachable",
+      title: "The server cannot be reached",
+      detail: "The picture is still here; try again once the server is back.",
+    });
+  }
+}
+
+const KEY = "unseam-key";
+export const key = {
+  get: () => sessionStorage.getItem(KEY) ?? "",
+  set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
+};
+const authorization = () => (key.get() ? { Authorization: `Bearer ${key.get()}` } : {});
+
+/** What this server can do: [{task, default, models, scales, patterns}]. */
+export const tasks = async () => (await ask("tasks")).json();
+
+/**
+ * Send a picture; resolves to its job.
+ * XMLHttpRequest, because fetch does not tell how much of a body has gone.
+ * @param {Object<string, string>} parameters of POST /restore
+ * @param {(share: number) => void} onUpload
+ */
+export function submit(file, parameters, idempotencyKey, { onUpload, signal }) {
+  const request = new XMLHttpRequest();
+  request.open("POST", `restore?${new URLSearchParams(parameters)}`);
+  const headers = { Prefer: "respond-async", "Idempotency-Key": idempotencyKey, ...authorization() };
+  for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+  request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
+  request.responseType = "json";
+  return new Promise((resolve, reject) => {
+    request.upload.onprogress = ({ loaded, total }) => onUpload(total ? loaded / total : 0);
+    request.onload = () => {
+      const retryAfter = Number(request.getResponseHeader("Retry-After")) || 0;
+      if (request.status === 202) resolve(request.response);
+      else reject(Problem.of(request.response, request.status, retryAfter));
+    };
+    request.onerror = () => reject(Problem.unreachable());
+    request.onabort = () => reject(signal.reason);
+    signal.addEventListener("abort", () => request.abort(), { once: true });
+    if (signal.aborted) request.abort();
+    else request.send(file);
+  });
+}
+
+/** A job as it stands, then after every change, at last its end. A broken connection is taken up again. */
+export async function* watch(id, signal) {
+  for (let broken = 0; ; broken++) {
+    try {
+      const answer = await ask(`jobs/${id}/events`, { signal });
+      for await (const job of events(answer.body)) {
+        broken = 0;
+        yield job;
+        if (["succeeded", "failed", "cancelled"].includes(job.state)) return;
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error.kind !== "unreachable" || broken >= RECONNECTS) throw error;
+    }
+    await pause(STEP_MS * Math.min(2 ** broken, 8), signal);
+  }
+}
+
+/** The restored picture of a job that succeeded. */
+export const result = async (id, signal) => (await ask(`jobs/${id}/result`, { signal })).blob();
+
+/** End a job, or delete the result of one that has ended. Outlives the page. */
+export const forget = (id) => ask(`jobs/${id}`, { method: "DELETE", keepalive: true }).catch(() => {});
+
+/** Resolves after so many milliseconds, or rejects when the signal says so. */
+export function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener("abort", () => (clearTimeout(timer), reject(signal.reason)), { once: true });
+  });
+}
+
+async function ask(address, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(address, { ...options, headers: authorization() });
+  } catch {
+    options.signal?.throwIfAborted();
+    throw Problem.unreachable();
+  }
+  if (answer.ok) return answer;
+  const body = await answer.json().catch(() => null);
+  throw Problem.of(body, answer.status, Number(answer.headers.get("Retry-After")) || 0);
+}
+
+/** The data of server-sent events; not EventSource, which cannot send an Authorization header. */
+async function* events(body) {
+  let text = "";
+  try {
+    for await (const piece of decoded(body)) {
+      text += piece;
+      const blocks = text.split(/\r?\n\r?\n/);
+      text = blocks.pop();
+      for (const block of blocks) {
+        const data = block.split(/\r?\n/).filter((line) => line.startsWith("data:"));
+        if (data.length) yield JSON.parse(data.map((line) => line.slice(5)).join("\n"));
+      }
+    }
+  } catch (error) {
+    throw error instanceof TypeError ? Problem.unreachable() : error;
+  }
+}
+
+async function* decoded(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    for (let part; !(part = await reader.read()).done; ) yield part.value;
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}

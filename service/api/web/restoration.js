@@ -1,0 +1,115 @@
+// One picture on its way through the service, from the file to the result: the states, and nothing of how they look.
+
+import * as api from "./api.js";
+
+const PATIENCE = 20; // how often a full server is asked again
+const BEFORE_ASKING_AGAIN_S = 2;
+
+export const ENDED = new Set(["succeeded", "failed", "cancelled"]);
+
+/**
+ * States: waiting (for others to be sent), sending, refused (the server is full: asked again soon), queued, running,
+ * fetching, then succeeded, failed or cancelled. Dispatches "change" at every change of anything.
+ */
+export class Restoration extends EventTarget {
+  state = "waiting";
+  sent = 0; // share of the upload, 0..1
+  job = null; // as the service shows it
+  result = null; // Blob
+  problem = null;
+  #stop = null;
+
+  /**
+   * @param {File} file
+   * @param {Object<string, string>} parameters of POST /restore
+   */
+  constructor(file, parameters) {
+    super();
+    this.file = file;
+    this.parameters = parameters;
+  }
+
+  get ended() {
+    return ENDED.has(this.state);
+  }
+
+  /** Restore, once more if need be. Never throws: what goes wrong becomes the state. */
+  async run(parameters, turn) {
+    this.#stop = new AbortController();
+    const { signal } = this.#stop;
+    this.#change({ state: "waiting", parameters, sent: 0, job: null, result: null, problem: null });
+    try {
+      const job = await turn(() => this.#send(signal), signal);
+      await this.#follow(job.id, signal);
+      this.#change({ state: "fetching" });
+      const result = await api.result(job.id, signal);
+      api.forget(job.id); // the picture is here: its place on the server is free
+      this.#change({ state: "succeeded", result });
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof api.Problem)) console.error(error);
+      this.#change({ state: "failed", problem: inWords(error) });
+    }
+  }
+
+  cancel() {
+    if (this.ended) return;
+    this.#stop?.abort();
+    if (this.job) api.forget(this.job.id);
+    this.#change({ state: "cancelled" });
+  }
+
+  async #send(signal) {
+    const idempotencyKey = unguessable(); // one for all attempts: the same picture is never done twice
+    for (let attempt = 1; ; attempt++) {
+      this.#change({ state: "sending" });
+      try {
+        const onUpload = (share) => this.#change({ sent: share });
+        const job = await api.submit(this.file, this.parameters, idempotencyKey, { onUpload, signal });
+        if (signal.aborted) api.forget(job.id);
+        signal.throwIfAborted();
+        this.#change({ state: job.state, job });
+        return job;
+      } catch (problem) {
+        if (signal.aborted || ![429, 503].includes(problem.status) || attempt >= PATIENCE) throw problem;
+        this.#change({ state: "refused", problem });
+        await api.pause((problem.retryAfter || BEFORE_ASKING_AGAIN_S) * 1000, signal);
+        this.#change({ problem: null });
+      }
+    }
+  }
+
+  async #follow(id, signal) {
+    for await (const job of api.watch(id, signal)) {
+      if (job.state === "failed") throw api.Problem.of(job.error, 500);
+      if (job.state === "cancelled") throw new api.Problem(CANCELLED_ELSEWHERE);
+      this.#change({ state: job.state === "succeeded" ? "fetching" : job.state, job });
+    }
+  }
+
+  #change(changes) {
+    Object.assign(this, changes);
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+const CANCELLED_ELSEWHERE = {
+  kind: "cancelled",
+  title: "Cancelled",
+  detail: "Somebody cancelled this job on the server. Try again if it was not you.",
+};
+
+function inWords(error) {
+  if (!(error instanceof api.Problem)) {
+    return new api.Problem({ kind: "page", title: "This page made a mistake", detail: String(error.message ?? error) });
+  }
+  if (error.kind === "job-not-found") {
+    error.message = "The server no longer knows this picture, perhaps because it was restarted. Try again.";
+  }
+  return error;
+}
+
+/** 128 random bits in hex; crypto.randomUUID is missing where the page does not come over HTTPS. */
+function unguessable() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

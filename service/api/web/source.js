@@ -1,0 +1,64 @@
+// A picture that can be drawn at any zoom with little memory: a small whole, and sharp parts of it on demand.
+
+const OVERVIEW_SIDE = 2048;
+
+/** A rectangle of a picture, decoded. `of` is the rectangle in the picture's pixels. */
+const part = (bitmap, x, y, width, height) => ({ bitmap, of: { x, y, width, height } });
+
+export class Source {
+  /** Decode a Blob; null if the browser cannot show this kind of file. */
+  static async open(blob) {
+    try {
+      const { width, height } = await size(blob);
+      const shrink = Math.min(1, OVERVIEW_SIDE / Math.max(width, height));
+      const options = {
+        resizeWidth: Math.max(1, Math.round(width * shrink)),
+        resizeHeight: Math.max(1, Math.round(height * shrink)),
+        resizeQuality: "high",
+      };
+      const bitmap = await createImageBitmap(blob, ...(shrink < 1 ? [options] : []));
+      return new Source(blob, width, height, part(bitmap, 0, 0, width, height));
+    } catch {
+      return null;
+    }
+  }
+
+  constructor(blob, width, height, overview) {
+    Object.assign(this, { blob, width, height, overview, detail: null });
+  }
+
+  /** Whether the overview has fewer pixels than a drawing at `scale` (drawn pixels per picture pixel) could show. */
+  isCoarseAt(scale) {
+    return this.overview.bitmap.width < this.width * Math.min(scale, 1) * 0.99;
+  }
+
+  /** Decode a rectangle, no finer than `scale`, and keep it as `detail` in place of the last one. */
+  async sharpen({ x, y, width, height }, scale) {
+    const left = Math.max(0, Math.floor(x)), top = Math.max(0, Math.floor(y));
+    const right = Math.min(this.width, Math.ceil(x + width)), bottom = Math.min(this.height, Math.ceil(y + height));
+    if (right <= left || bottom <= top) return;
+    const sides = [right - left, bottom - top];
+    const [resizeWidth, resizeHeight] = sides.map((side) => Math.max(1, Math.round(side * Math.min(scale, 1))));
+    const options = scale < 1 ? { resizeWidth, resizeHeight, resizeQuality: "high" } : {};
+    const bitmap = await createImageBitmap(this.blob, left, top, ...sides, options);
+    this.detail?.bitmap.close();
+    this.detail = part(bitmap, left, top, ...sides);
+  }
+
+  close() {
+    this.overview.bitmap.close();
+    this.detail?.bitmap.close();
+  }
+}
+
+/** A picture's sides as they are shown, from its header: an image element decodes pixels only when it is painted. */
+async function size(blob) {
+  const image = new Image();
+  image.src = URL.createObjectURL(blob);
+  try {
+    await new Promise((resolve, reject) => Object.assign(image, { onload: resolve, onerror: reject }));
+    return { width: image.naturalWidth, height: image.naturalHeight };
+  } finally {
+    URL.revokeObjectURL(image.src);
+  }
+}
