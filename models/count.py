@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
+from tqdm import tqdm
 
 from models.build import NETWORKS, configs, create
 from models.layers.rep_conv import RepDepthwise, RepPointwise
@@ -58,14 +59,17 @@ CONVENTIONS = {
 
 
 def count_all() -> dict[str, Count]:
-    """Count every named configuration of every network, each by its paper's convention: {"network/config": Count}."""
+    """Count every named configuration of every network, each by its paper's convention: {"network/config": Count}.
+
+    Takes most of a minute; a bar shows the progress on a terminal.
+    """
     counts = {}
-    for name in NETWORKS:
+    named = [(name, config_name, config) for name in NETWORKS for config_name, config in configs(name).items()]
+    for name, config_name, config in tqdm(named, desc="counting", leave=False, disable=None):
         convention = CONVENTIONS.get(name, Convention())
-        for config_name, config in configs(name).items():
-            with torch.device("meta"):
-                network = create(name, convention.form(config))
-            counts[f"{name}/{config_name}"] = count(network, convention.side, without=convention.without)
+        with torch.device("meta"):
+            network = create(name, convention.form(config))
+        counts[f"{name}/{config_name}"] = count(network, convention.side, without=convention.without)
     return counts
 
 
