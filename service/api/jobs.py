@@ -82,7 +82,7 @@ class JobView(BaseModel):
         )
 
 
-@router.get("/jobs/{job_id}", summary="Where a job stands", responses=responses(401, 404))
+@router.get("/jobs/{job_id}", summary="Where a job stands", responses=responses(401, 404, 422))
 async def show(request: Request, parts: Parts, job: VisibleJob) -> JobView:
     """State, progress in tiles, and while it waits its position and an estimate."""
     return await view(request, parts.queue, job)
@@ -92,7 +92,7 @@ async def show(request: Request, parts: Parts, job: VisibleJob) -> JobView:
     "/jobs/{job_id}/events",
     summary="A job's progress, live",
     response_class=EventSourceResponse,
-    responses=responses(401, 404),
+    responses=responses(401, 404, 422),
 )
 async def events(request: Request, parts: Parts, job: VisibleJob) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events: `progress` at every change, then `end`, after which the stream closes. Data is the job."""
@@ -105,7 +105,7 @@ async def events(request: Request, parts: Parts, job: VisibleJob) -> AsyncIterat
     "/jobs/{job_id}/result",
     summary="The restored picture",
     response_class=FileResponse,
-    responses=responses(401, 404, 409, 410, 416) | {200: {"content": {"image/*": {}}}, 206: {}, 304: {}},
+    responses=responses(401, 404, 409, 410, 416, 422) | {200: {"content": {"image/*": {}}}, 206: {}, 304: {}},
 )
 @router.head("/jobs/{job_id}/result", include_in_schema=False)
 async def result(request: Request, parts: Parts, job: VisibleJob) -> Response:
@@ -113,7 +113,7 @@ async def result(request: Request, parts: Parts, job: VisibleJob) -> Response:
     return await picture(request, parts.queue, job)
 
 
-@router.delete("/jobs/{job_id}", summary="Cancel a job", responses=responses(401, 404))
+@router.delete("/jobs/{job_id}", summary="Cancel a job", responses=responses(401, 404, 422))
 async def cancel(request: Request, parts: Parts, job: VisibleJob) -> JobView:
     """A queued or running job is cancelled; of one that has ended, the result is deleted. Doing so twice is fine."""
     return await view(request, parts.queue, await parts.queue.cancel(job.id))

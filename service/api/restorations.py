@@ -43,13 +43,17 @@ class Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     task: str = Field(description="one of GET /tasks", examples=["derain"])
-    model: str | None = Field(None, description="one of GET /models; by default the task's", examples=[None])
-    scale: int | None = Field(None, ge=1, le=8, description="for upscale: output side over input side", examples=[None])
-    pattern: str | None = Field(None, description="for demosaic: the mosaic, row by row", examples=[None])
+    model: str | None = Field(
+        None, description="one of GET /models; by default the task's", examples=["ipt-v2-tiny-derain"]
+    )
+    scale: int | None = Field(None, ge=1, le=8, description="for upscale: output side over input side", examples=[2])
+    pattern: str | None = Field(None, description="for demosaic: the mosaic, row by row", examples=["rggb"])
     format: FormatName | None = Field(None, description="of the answer; by default Accept's, else the picture's own")
-    quality: int | None = Field(None, ge=1, le=100, description="of a lossy answer; by default 95", examples=[None])
+    quality: int | None = Field(None, ge=1, le=100, description="of a lossy answer; by default 95", examples=[90])
     keep: Keep = Field("all", description="metadata to keep: all, all but where it was taken, or none")
-    frame: int | None = Field(None, ge=0, description="which page of a TIFF or frame of an animation", examples=[None])
+    frame: int | None = Field(
+        None, ge=0, description="which page of a TIFF or frame of an animation, from 0", examples=[0]
+    )
 
 
 _BODY: dict[str, Any] = {

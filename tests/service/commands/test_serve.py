@@ -84,7 +84,8 @@ def _has_derain() -> bool:
 @pytest.mark.skipif(not (DATA / "rain").is_dir(), reason="no public test pictures; UNSEAM_DATA says where they are")
 def test_the_curl_line_of_the_readme_takes_the_rain_off(tmp_path: Path) -> None:
     rainy, clean, _ = (DATA / "rain" / "pairs.tsv").read_text().splitlines()[1].split("\t")
-    shutil.copy(DATA / "rain" / rainy, tmp_path / "rainy.png")
+    _corner(DATA / "rain" / rainy).save(tmp_path / "rainy.png")
+    _corner(DATA / "rain" / clean).save(tmp_path / "target.png")
     with serving(ROOT / "artifacts") as (server, _):
         curl(server, tmp_path)
     target = _luma((DATA / "rain" / clean).read_bytes())

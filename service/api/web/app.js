@@ -1,0 +1,163 @@
+// The page: its parts, put together.
+
+import * as api from "./api.js";
+import { Choices, nameOf } from "./choices.js";
+import { intake } from "./intake.js";
+import { Restoration } from "./restoration.js";
+import { Source } from "./source.js";
+import * as strip from "./strip.js";
+import { turns } from "./turns.js";
+import { Viewer } from "./viewer.js";
+import { facts, progress, resultName } from "./words.js";
+
+const AT_ONCE = 2; // pictures being sent; the others wait in the page, not on the server
+
+const find = (id) => document.getElementById(id);
+const viewer = new Viewer(find("viewer"));
+const choices = new Choices(find("tasks"), find("options"), () => render());
+const turn = turns(AT_ONCE);
+const items = []; // {restoration, before, after, place, address}
+let selected = null;
+
+function take(files) {
+  const added = files.map(add);
+  if (added.length) select(added[0]);
+}
+
+function add(file) {
+  const item = { restoration: new Restoration(file, choices.parameters), before: null, after: null };
+  item.place = strip.frame(item, { onSelect: () => select(item), onRemove: () => remove(item) });
+  items.push(item);
+  find("strip").querySelector("ul").append(item.place);
+  item.restoration.addEventListener("change", () => changed(item));
+  Source.open(file).then((source) => {
+    if (!items.includes(item)) return source?.close();
+    item.before = source;
+    render(item);
+  });
+  restore(item);
+  return item;
+}
+
+function restore(item) {
+  item.after?.close();
+  item.after = null;
+  URL.revokeObjectURL(item.address);
+  item.address = "";
+  item.restoration.run(choices.parameters, turn);
+}
+
+async function changed(item) {
+  const { state, result, file, problem } = item.restoration;
+  if (state !== item.said) {
+    item.said = state;
+    const words = { succeeded: "is restored", cancelled: "is cancelled", running: "is being restored" }[state];
+    if (words) find("status").textContent = `${file.name} ${words}`;
+    if (state === "failed" && problem.kind === "unauthorized") find("key").showModal();
+  }
+  if (state === "succeeded" && !item.address) {
+    item.address = URL.createObjectURL(result);
+    const source = await Source.open(result);
+    if (item.restoration.result !== result) return source?.close(); // restored again meanwhile
+    item.after = source;
+  }
+  render(item);
+}
+
+function select(item) {
+  const another = item !== selected;
+  selected = item;
+  item?.place.scrollIntoView({ block: "nearest", inline: "nearest" });
+  items.forEach((each) => strip.update(each.place, each, each === selected));
+  render(item, another);
+}
+
+function remove(item) {
+  item.restoration.cancel();
+  const place = items.indexOf(item);
+  items.splice(place, 1);
+  item.place.remove();
+  item.before?.close();
+  item.after?.close();
+  URL.revokeObjectURL(item.address);
+  if (item === selected) select(items[place] ?? items[place - 1] ?? null);
+  else render();
+  (selected?.place.querySelector(".frame") ?? find("choose")).focus();
+}
+
+/** Show how things are; `item` is what changed, where only one did. */
+function render(item = selected, another = false) {
+  if (item) strip.update(item.place, item, item === selected);
+  for (const part of ["bar", "viewer"]) find(part).hidden = !selected;
+  find("empty").hidden = Boolean(selected);
+  find("strip").hidden = !items.length;
+  find("download-all").hidden = items.filter((each) => each.address).length < 2;
+  if (selected && item === selected) renderStage(selected, another);
+  if (!selected) find("progress").hidden = find("fault").hidden = true;
+}
+
+function renderStage({ restoration, before, after, address }, another) {
+  const { state, file, ended, problem, job, parameters } = restoration;
+  find("name").textContent = file.name;
+  find("facts").textContent = facts(restoration, before);
+  viewer.show(before, after, { restart: another, tiles: ended ? null : tilesOf(job) });
+  find("viewer").setAttribute("aria-label", `${file.name}${after ? ", before and after" : ""}`);
+
+  find("progress").hidden = ended;
+  setText(find("progress-words"), progress(restoration));
+  strip.show(find("progress").querySelector("progress"), restoration);
+
+  find("fault").hidden = state !== "failed";
+  setText(find("fault").querySelector("h3"), problem?.title ?? "");
+  setText(find("fault").querySelector("p"), problem?.message ?? "");
+
+  const other = JSON.stringify(parameters) !== JSON.stringify(choices.parameters);
+  find("cancel").hidden = ended;
+  find("again").hidden = !ended || (state === "succeeded" && !other);
+  find("again").textContent = state === "succeeded" ? `${nameOf(choices.task)} instead` : "Try again";
+  find("download").hidden = !address;
+  if (address) Object.assign(find("download"), { href: address, download: resultName(restoration) });
+}
+
+const tilesOf = (job) => ({ done: job?.tiles_done ?? 0, total: job?.tiles_total ?? 1 });
+
+/** Only if it differs: a screen reader reads what is written again. */
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+async function begin() {
+  try {
+    choices.tasks = await api.tasks();
+  } catch (problem) {
+    find("hint-fault")?.remove();
+    const words = Object.assign(document.createElement("p"), { id: "hint-fault", className: "hint" });
+    words.textContent = `${problem.title}. Trying again.`;
+    words.setAttribute("role", "alert");
+    find("empty").append(words);
+    setTimeout(begin, 3000);
+    return;
+  }
+  find("hint-fault")?.remove();
+  find("choose").disabled = false;
+}
+
+intake({ input: find("files"), buttons: [find("choose"), find("add")], take });
+find("cancel").addEventListener("click", () => selected.restoration.cancel());
+find("again").addEventListener("click", () => restore(selected));
+find("download-all").addEventListener("click", () => {
+  for (const { address, restoration } of items.filter((item) => item.address)) {
+    Object.assign(document.createElement("a"), { href: address, download: resultName(restoration) }).click();
+  }
+});
+find("open-key").addEventListener("click", () => find("key").showModal());
+find("key").addEventListener("close", () => {
+  if (find("key").returnValue !== "save") return;
+  api.key.set(find("key").querySelector("input").value.trim());
+  items.filter(({ restoration }) => restoration.problem?.kind === "unauthorized").forEach(restore);
+});
+addEventListener("beforeunload", (event) => {
+  if (items.some(({ restoration }) => !restoration.ended)) event.preventDefault();
+});
+addEventListener("pagehide", () => items.forEach(({ restoration }) => restoration.cancel()));
+begin();
