@@ -15,13 +15,19 @@ from imaging.errors import OutOfMemory
 # What ONNX Runtime's messages hold when an allocation failed; it has no error class of its own for that.
 _NO_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate", "out of memory", "Available memory of")
 
+_CUDA = "CUDAExecutionProvider"
+_Provider = str | tuple[str, dict[str, Any]]
+
 
 def load(path: Path, *, device: str = "cpu", threads: int | None = None) -> Runner:
     """Open the graph in a session of its own. See `export.runners.load`."""
-    session = ort.InferenceSession(path, _options(threads), providers=_providers(device))
-    if device != "cpu" and session.get_providers()[0] != "CUDAExecutionProvider":
-        # ONNX Runtime goes on silently on the CPU when CUDA does not load.
-        raise BackendError(f"ONNX Runtime cannot use {device} here; it offers {', '.join(session.get_providers())}")
+    providers = _providers(device)
+    session = ort.InferenceSession(path, _options(threads), providers=providers)
+    if session.get_providers()[0] != _name(providers[0]):
+        # ONNX Runtime goes on silently on the CPU when CUDA is there but does not load.
+        raise BackendError(
+            f"ONNX Runtime found CUDA but could not start it on {device}: are driver and libraries right?"
+        )
     name = session.get_inputs()[0].name
 
     def run(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -44,9 +50,15 @@ def _options(threads: int | None) -> ort.SessionOptions:
     return options
 
 
-def _providers(device: str) -> list[str | tuple[str, dict[str, Any]]]:
+def _providers(device: str) -> list[_Provider]:
     index = cuda_index(device, "onnx")
     if index is None:
         return ["CPUExecutionProvider"]
+    if _CUDA not in ort.get_available_providers():
+        raise BackendError(f"ONNX Runtime cannot use {device}: this build has no CUDA (install unseam[gpu])")
     # TF32 would cost the parity with the float32 network.
-    return [("CUDAExecutionProvider", {"device_id": index, "use_tf32": 0}), "CPUExecutionProvider"]
+    return [(_CUDA, {"device_id": index, "use_tf32": 0}), "CPUExecutionProvider"]
+
+
+def _name(provider: _Provider) -> str:
+    return provider if isinstance(provider, str) else provider[0]

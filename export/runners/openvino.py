@@ -28,20 +28,19 @@ def load(path: Path, *, device: str = "cpu", threads: int | None = None, precisi
     config = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
     if threads is not None:
         config["INFERENCE_NUM_THREADS"] = str(threads)
-    request = core.compile_model(model, "CPU", config).create_infer_request()
+    compiled = core.compile_model(model, "CPU", config)
+    request, shape_of_one = compiled.create_infer_request(), tuple(compiled.output(0).shape)[1:]
 
     def run(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         try:
-            return np.concatenate([_one(request, tile) for tile in tiles])
+            restored = np.empty((len(tiles), *shape_of_one), dtype=np.float32)
+            for tile, answer in zip(tiles, restored, strict=True):
+                request.infer({0: np.ascontiguousarray(tile[None])})
+                answer[:] = request.get_output_tensor(0).data[0]
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, MemoryError) or "alloc" in str(error):
                 raise OutOfMemory(str(error)) from error
             raise
+        return restored
 
     return run
-
-
-def _one(request: ov.InferRequest, tile: NDArray[np.float32]) -> NDArray[np.float32]:
-    request.infer({0: np.ascontiguousarray(tile[None])})
-    restored: NDArray[np.float32] = request.get_output_tensor(0).data.copy()
-    return restored

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from export import to_onnx
+from export.fold import fold
+from export.subject import Subject
+from models.ipt_v2.model import IPTV2, Config
+from models.network import RestorationNetwork
+
+SMALL = Config(embed_dim=8, depths=(2, 2), num_heads=(1, 2), grid=4, window=16, cell=32)
+TILE = 64
+
+
+def randomised(network: RestorationNetwork) -> RestorationNetwork:
+    """Weights as far from their first values as training takes them: a zero head would hide every error."""
+    generator = torch.Generator().manual_seed(0)
+    for parameter in network.parameters():
+        with torch.no_grad():
+            parameter += 0.02 * torch.randn(parameter.shape, generator=generator)
+    return network.eval()
+
+
+@pytest.fixture(scope="session")
+def network() -> RestorationNetwork:
+    torch.manual_seed(0)
+    return randomised(IPTV2(SMALL))
+
+
+@pytest.fixture(scope="session")
+def graph(network: RestorationNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("graph") / f"{TILE}.onnx"
+    to_onnx.export(fold(network), path, TILE)
+    return path
+
+
+@pytest.fixture
+def subject(network: nn.Module) -> Subject:
+    return Subject(
+        model=network,
+        name="ipt-v2-test",
+        version=3,
+        task="derain",
+        network="ipt_v2",
+        config_name=None,
+        weights_sha256="0" * 64,
+        licence="for tests",
+        default=True,
+    )

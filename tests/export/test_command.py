@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import save_file
+
+from export import command, parity, runners, stage, to_onnx
+from export import manifest as manifests
+from export.stage import Options
+from export.subject import Subject, SubjectError
+from export.to_onnx import ExportError
+from models import registry
+from models.build import WeightsError
+from models.network import RestorationNetwork
+
+CONFIG = "embed_dim = 8\ndepths = [2, 2]\nnum_heads = [1, 2]\ngrid = 4\nwindow = 16\ncell = 32\n"
+
+
+@pytest.fixture(autouse=True)
+def _generated_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UNSEAM_DATA", raising=False)
+
+
+@pytest.fixture
+def own(network: RestorationNetwork, tmp_path: Path) -> list[str]:
+    """The options for a network of the user's own."""
+    save_file(network.state_dict(), tmp_path / "mine.safetensors")
+    (tmp_path / "mine.toml").write_text(CONFIG)
+    return [
+        *("--checkpoint", str(tmp_path / "mine.safetensors"), "--network", "ipt_v2", "--task", "derain"),
+        *("--config", str(tmp_path / "mine.toml"), "--tiles", "64,96", "--artifacts", str(tmp_path / "artifacts")),
+    ]
+
+
+def export(*options: str) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.run(parser.parse_args(options))
+
+
+def test_ones_own_checkpoint_becomes_an_artifact_that_every_backend_runs(
+    own: list[str], tmp_path: Path, network: RestorationNetwork, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("openvino")
+    assert export(*own, "--to", "onnx,openvino,torch", "--json") == 0
+    folder = tmp_path / "artifacts" / "mine"
+    manifest = manifests.load(folder)
+    assert json.loads(capsys.readouterr().out)["exported"] == [manifest.model_dump(mode="json")]
+    assert manifest.tiles == (64, 96)
+    assert manifest.config["depths"] == [2, 2]
+    assert manifest.weights_sha256 == manifests.file_sha256(tmp_path / "mine.safetensors")
+    assert {one.backend for one in manifest.parity} == {"onnx", "openvino", "torch"} == set(manifest.backends)
+    assert all(one.max_abs <= 1e-4 for one in manifest.parity)
+    fastest = min(manifest.speed, key=lambda one: one.ms_per_tile)
+    assert manifest.backends[0] == fastest.backend
+    assert manifest.halo == manifest.seams[-1].halo > 0
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "64.onnx",
+        "96.onnx",
+        "manifest.json",
+        "weights.safetensors",
+    ]
+    inputs = parity.tiles(64, 3)
+    run = runners.load("torch", folder / "weights.safetensors")
+    np.testing.assert_allclose(run(inputs), parity.answers(network, inputs), atol=1e-5)
+
+
+def test_a_network_whose_graph_is_not_right_is_not_exported(
+    subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = to_onnx.export
+
+    def wrong(network: RestorationNetwork, path: Path, tile: int) -> int:
+        network.head.weight.data += 0.1
+        return honest(network, path, tile)
+
+    monkeypatch.setattr(to_onnx, "export", wrong)
+    with pytest.raises(ExportError, match=r"ipt-v2-test on onnx is off by .* at tile 64 .* layer 'head' first"):
+        stage.export(subject, tmp_path, Options(backends=("onnx",), tiles=(64,)))
+    assert not (tmp_path / manifests.FILE_NAME).exists()
+
+
+def test_a_failed_export_leaves_no_artifact(own: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parity, "MAX_ABS_FP32", -1.0)
+    with pytest.raises(ExportError):
+        export(*own, "--to", "onnx")
+    assert not (tmp_path / "artifacts" / "mine").exists()
+
+
+def test_tiles_are_raised_to_the_lattice() -> None:
+    assert Options(tiles=(256, 512)).ladder(128) == (256, 512)
+    assert Options(tiles=(256, 512)).ladder(96) == (288, 576)
+    assert Options(tiles=(100, 256)).ladder(256) == (256,)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "say which networks to export"),
+        (["--network", "ipt_v2"], "belong to --checkpoint"),
+        (["--checkpoint", "a.safetensors"], "needs --network and --config and --task"),
+        (["--checkpoint", "a.safetensors", "--all"], "leave out the names"),
+    ],
+)
+def test_contradicting_options_are_refused_with_a_sentence(options: list[str], message: str) -> None:
+    with pytest.raises(command.UsageError, match=message):
+        export(*options)
+
+
+def test_an_unknown_backend_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        export("--all", "--to", "onnx,tvm")
+    assert "no backend tvm; there are onnx, openvino" in capsys.readouterr().err
+
+
+def test_an_unknown_network_is_refused() -> None:
+    with pytest.raises(registry.UnknownModelError, match="no model 'nothing'"):
+        export("nothing")
+
+
+def test_a_config_with_an_unknown_setting_is_refused_by_name(own: list[str], tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(f"{CONFIG}wings = 2\n")
+    with pytest.raises(SubjectError, match="ipt_v2 has no setting wings; it has embed_dim"):
+        export(*own)
+
+
+def test_weights_of_another_configuration_are_refused(own: list[str], tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(CONFIG.replace("embed_dim = 8", "embed_dim = 16"))
+    with pytest.raises(WeightsError, match=r"mine\.safetensors does not fit"):
+        export(*own)
+
+
+def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
+    subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def card(sha256: str) -> registry.Card:
+        return registry.Card(
+            name=subject.name,
+            version=subject.version,
+            task=subject.task,
+            network=subject.network,
+            config="tiny",
+            weights="",
+            sha256=sha256,
+            default=True,
+            scale=1,
+            recipe="",
+            data="",
+            commit="",
+            license_note="",
+        )
+
+    def missing() -> int:
+        export("--missing", "--to", "onnx", "--tiles", "64", "--artifacts", str(tmp_path), "--json")
+        return len(json.loads(capsys.readouterr().out)["exported"])
+
+    def small(made: Subject, folder: Path, *_: object) -> manifests.Manifest:
+        (folder / "64.onnx").write_bytes(b"graph")
+        graph = manifests.Graph(tile=64, file="64.onnx", sha256=manifests.file_sha256(folder / "64.onnx"), nodes=1)
+        manifest = made_manifest(made, graph)
+        manifests.save(manifest, folder)
+        return manifest
+
+    monkeypatch.setattr(stage, "export", small)
+    monkeypatch.setattr(command, "_from_card", lambda card: replace(subject, weights_sha256=card.sha256))
+    monkeypatch.setattr(registry, "find", lambda name: registry.cards()[0])
+    monkeypatch.setattr(registry, "cards", lambda: (card(subject.weights_sha256),))
+    assert missing() == 1
+    assert missing() == 0
+    (tmp_path / subject.name / "64.onnx").write_bytes(b"damaged")
+    assert missing() == 1
+    monkeypatch.setattr(registry, "cards", lambda: (card("1" * 64),))
+    assert missing() == 1
+    assert missing() == 0
+
+
+def made_manifest(subject: Subject, graph: manifests.Graph) -> manifests.Manifest:
+    return manifests.Manifest(
+        name=subject.name,
+        version=subject.version,
+        task=subject.task,
+        network=subject.network,
+        scale=1,
+        in_channels=3,
+        out_channels=3,
+        lattice=32,
+        halo=16,
+        weights_sha256=subject.weights_sha256,
+        graphs=(graph,),
+        backends=("onnx",),
+    )

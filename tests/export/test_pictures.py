@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from export import pictures
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("UNSEAM_DATA", str(tmp_path))
+    for index, size in enumerate([(80, 60), (64, 64), (30, 90), (100, 100), (90, 90)]):
+        Image.new("RGB", size, (50 * index, 0, 0)).save(tmp_path / f"{index}.png")
+    (tmp_path / "README.md").write_text("")
+    return tmp_path
+
+
+def test_photographs_are_centre_crops_of_those_that_are_large_enough(folder: Path) -> None:
+    found = pictures.photographs(2, 64, 3)
+    assert [picture.shape for picture in found] == [(64, 64, 3)] * 2
+    assert [round(float(picture[0, 0, 0]) * 255) for picture in found] == [50, 150]
+    assert pictures.photographs(2, 64, 1)[0].shape == (64, 64, 1)
+
+
+def test_without_a_folder_there_are_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pictures.photographs(2, 200, 3) == []
+    monkeypatch.delenv("UNSEAM_DATA")
+    assert pictures.photographs(2, 64, 3) == []
+
+
+def test_dead_leaves_have_edges_and_flat_regions() -> None:
+    picture = pictures.dead_leaves(128, 3, seed=1)
+    assert picture.shape == (128, 128, 3)
+    assert picture.dtype == np.float32
+    step = np.abs(np.diff(picture, axis=1)).max(axis=2)
+    assert 0.05 < np.mean(step > 0.1) < 0.5
+    assert np.array_equal(picture, pictures.dead_leaves(128, 3, seed=1))
+    assert not np.array_equal(picture, pictures.dead_leaves(128, 3, seed=2))
