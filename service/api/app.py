@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
-from fastapi.responses import FileResponse
 
 from imaging.codec import Limits
-from service.api import health, jobs, models, problems, restorations
+from service.api import health, jobs, models, pages, problems, restorations
 from service.api.dependencies import Services
 from service.api.observe import Observe
 from service.catalogue import Artifact, Catalogue
@@ -21,8 +19,6 @@ from service.engine import Engine, Options
 from service.jobs.embedded import EmbeddedQueue
 from service.metrics import Metrics
 from service.settings import Settings
-
-WEB: Final = Path(__file__).parent / "web"
 
 DESCRIPTION: Final = """
 Restores pictures with trained networks, whatever their size, without seams.
@@ -66,14 +62,12 @@ def create(settings: Settings, catalogue: Catalogue, make_engine: MakeEngine = E
         summary="Image restoration without seams",
         description=DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     app.add_middleware(Observe, metrics=metrics)
     problems.install(app)
     for module in (restorations, jobs, models, health):
         app.include_router(module.router)
-
-    @app.get("/", include_in_schema=False)
-    def page() -> FileResponse:
-        return FileResponse(WEB / "index.html")
-
+    pages.install(app)
     return app

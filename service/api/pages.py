@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 WEB: Final = Path(__file__).parent / "web"
 
@@ -22,30 +21,30 @@ _HEADERS: Final = {
     "Content-Security-Policy": _POLICY.format(styles=""),
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-cache",  # asked about each time, answered by 304: a new version shows at once
+    "Cache-Control": "no-cache",  # asked about each time, mostly answered by 304: a new version shows at once
 }
-# Swagger UI writes style attributes into the page.
+# Swagger UI puts style attributes into the page.
 _DOCS_HEADERS: Final = _HEADERS | {"Content-Security-Policy": _POLICY.format(styles=" 'unsafe-inline'")}
 
 
 class _Files(StaticFiles):
-    """A folder of the page's own files."""
+    """A folder of files that belong to the pages."""
 
-    def file_response(self, *args: object, **options: object) -> Response:
-        response: Response = super().file_response(*args, **options)  # type: ignore[arg-type]
+    def file_response(self, *args: Any, **options: Any) -> Response:
+        response = super().file_response(*args, **options)
         response.headers.update(_HEADERS)
         return response
 
 
 def install(app: FastAPI) -> None:
-    """Add the page at / and the documentation at /docs; the application must be made with `docs_url=None`."""
+    """Add the page at / and the documentation at /docs; the application is to be made with `docs_url=None`."""
     app.mount("/web", _Files(directory=WEB))
-    app.mount("/swagger-ui", _SwaggerFiles(directory=str(files("fastapi_offline") / "static")))
+    app.mount("/swagger-ui", _Files(directory=str(files("fastapi_offline") / "static")))
 
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:
         return FileResponse(WEB / "index.html", headers=_HEADERS)
 
     @app.get("/docs", include_in_schema=False)
-    def docs() -> HTMLResponse:
+    def docs() -> FileResponse:
         return FileResponse(WEB / "docs.html", headers=_DOCS_HEADERS)
