@@ -17,6 +17,7 @@ import numpy as np
 import onnx_inverter
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from service_bench import inverted, pixels, png
 
 from imaging import quality
@@ -88,12 +89,14 @@ def test_the_curl_line_of_the_readme_takes_the_rain_off(tmp_path: Path) -> None:
     _corner(DATA / "rain" / clean).save(tmp_path / "target.png")
     with serving(ROOT / "artifacts") as (server, _):
         curl(server, tmp_path)
-    target = _luma((DATA / "rain" / clean).read_bytes())
-    before, after = (
-        quality.psnr(_luma((tmp_path / f"{name}.png").read_bytes()), target) for name in ("rainy", "clean")
-    )
-    assert after > before + 4
+    rainy_y, clean_y, target_y = (_luma(tmp_path / f"{name}.png") for name in ("rainy", "clean", "target"))
+    assert quality.psnr(clean_y, target_y) > quality.psnr(rainy_y, target_y) + 4
 
 
-def _luma(content: bytes) -> NDArray[np.floating]:
-    return quality.luma(decode(content).pixels)
+def _corner(path: Path) -> Image.Image:
+    """Enough of a photograph to judge by, and quick on any machine."""
+    return Image.open(path).crop((0, 0, 256, 256))
+
+
+def _luma(path: Path) -> NDArray[np.floating]:
+    return quality.luma(decode(path.read_bytes()).pixels)
