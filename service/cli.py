@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "export": ("export.command", "make artifacts of trained networks"),
     "models": ("models.command", "list, show, count and check networks"),
     "train": ("training.command_train", "train a network"),
+    "ship": ("training.command_ship", "put a run's weights among the shipped ones, if they are better"),
     "eval": ("training.command_eval", "measure a network on pairs of pictures"),
     "bench": ("benchmarks.command", "measure speed"),
 }

@@ -44,8 +44,12 @@ class Schedule(_Part):
 
 
 class Data(_Part):
-    """Folders below the data folder; `held_out` pairs (paths in `pairs`) and their photographs are never trained on."""
+    """Folders below the data folder, and in words what they hold.
 
+    `held_out` pairs (paths in `pairs`) and their photographs are never trained on.
+    """
+
+    about: str
     clean: tuple[str, ...]
     pairs: str | None = None
     held_out: tuple[str, ...] = ()
@@ -56,6 +60,7 @@ class ValidationSet(_Part):
 
     Either the held-out pairs of the set `pairs`, or the clean pictures of `folder` degraded by the recipe's degradation
     with the fields of `degradation` changed. With `clean` the input is the clean picture itself: does it stay as it is?
+    Clean pictures are cut to sides that `multiple` divides, as the papers do before they make them smaller.
     `border` pixels are left out of PSNR and SSIM on every side; `luma` says which figure decides: Y or RGB.
     """
 
@@ -64,6 +69,7 @@ class ValidationSet(_Part):
     folder: str | None = None
     degradation: dict[str, Any] = {}
     clean: bool = False
+    multiple: PositiveInt = 1
     border: int = Field(default=0, ge=0)
     luma: bool = False
 

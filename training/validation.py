@@ -44,6 +44,8 @@ def examples(recipe: Recipe, chosen: ValidationSet, data: Path) -> Iterator[Exam
     degrade = degradations.create(**{**recipe.degradation, **chosen.degradation})
     for index, path in enumerate(pictures(data / chosen.folder)):
         target = read(path)
+        target = target[: len(target) // chosen.multiple * chosen.multiple]
+        target = target[:, : target.shape[1] // chosen.multiple * chosen.multiple]
         if chosen.clean:
             yield Example(path.name, target, target)
         else:

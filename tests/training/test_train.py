@@ -18,6 +18,7 @@ task = "denoise"
 network = "ipt_v2"
 config = "tiny"
 [data]
+about = "one picture"
 clean = ["clean"]
 [degradation]
 kind = "noise"

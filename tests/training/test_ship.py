@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from models.registry import Card
+from training.evaluate import Figures
+from training.recipe import Recipe
+from training.ship import ShipError, as_toml, card_of, check_better, enter
+
+
+def figures(psnr_db: float) -> dict[str, dict[str, Figures]]:
+    return {"Rain100L": {"restored": Figures(3, psnr_db - 1, 0.9, psnr_db, 0.95)}}
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Card:
+    (tmp_path / "best.safetensors").write_bytes(b"weights")
+    return make(tmp_path, 33.0, [])
+
+
+def make(folder: Path, psnr_db: float, cards: list[Card]) -> Card:
+    recipe = Recipe.named("ipt-v2-tiny-derain")
+    weights = folder / "best.safetensors"
+    return card_of(recipe, weights, figures(psnr_db), cards, commit="abc", license_note='as "they" say')
+
+
+def test_a_card_survives_the_registry(card: Card) -> None:
+    (row,) = tomllib.loads(as_toml(card))["model"]
+    assert Card(**row) == card
+
+
+def test_a_new_weight_has_a_new_version_and_name(card: Card, tmp_path: Path) -> None:
+    newer = make(tmp_path, 34.0, [card])
+    assert (card.version, newer.version) == (1, 2)
+    assert card.weights != newer.weights
+    assert newer.default
+
+
+def test_a_second_model_of_a_task_is_not_its_default(card: Card, tmp_path: Path) -> None:
+    other = replace(card, name="something-else")
+    assert not make(tmp_path, 34.0, [other]).default
+
+
+def test_a_weight_is_replaced_only_by_a_better_one(card: Card, tmp_path: Path) -> None:
+    check_better(make(tmp_path, 33.1, [card]), card, {"Rain100L": True})
+    with pytest.raises(ShipError, match=r"33\.000 dB on average is not better than version 1"):
+        check_better(make(tmp_path, 33.0, [card]), card, {"Rain100L": True})
+
+
+def test_entering_replaces_the_same_name_and_keeps_the_others(card: Card, tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    other = replace(card, name="other", task="denoise")
+    enter(card, tmp_path / "best.safetensors", [other], folder)
+    newer = make(tmp_path, 34.0, [card])
+    enter(newer, tmp_path / "best.safetensors", [card, other], folder)
+    rows = tomllib.loads((folder / "registry.toml").read_text())["model"]
+    assert [(row["name"], row["version"]) for row in rows] == [("other", 1), (card.name, 2)]
+    assert {path.name for path in folder.iterdir()} == {"registry.toml", newer.weights}

@@ -1,0 +1,48 @@
+"""`unseam ship RECIPE`: measure a run's best weights and, if they are better, put them among the shipped ones."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+from pathlib import Path
+
+LICENSE_NOTE = "trained on photographs that keep their makers' terms (research use by custom)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `unseam ship`."""
+    parser.add_argument("recipe", help="the name of a shipped recipe")
+    parser.add_argument("--run", type=Path, help="folder of the run (default runs/<name>)")
+    parser.add_argument("--data", default=os.environ.get("UNSEAM_DATA"), help="folder of the recipe's pictures")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
+    parser.add_argument("--license-note", default=LICENSE_NOTE, help="the terms of what it was trained on")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, compare, enter; say what was measured."""
+    import torch
+
+    from models import registry
+    from training.recipe import Recipe, RecipeError
+    from training.ship import card_of, check_better, enter, measure
+
+    if args.data is None:
+        raise RecipeError("name the folder of the recipe's pictures with --data or UNSEAM_DATA")
+    recipe = Recipe.named(args.recipe)
+    weights = (args.run or Path("runs") / recipe.name) / "best.safetensors"
+    figures = measure(recipe, weights, Path(args.data), torch.device(args.device))
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+    card = card_of(
+        recipe, weights, figures, registry.cards(), commit=commit.stdout.strip(), license_note=args.license_note
+    )
+    by_luma = {chosen.name: chosen.luma for chosen in recipe.validation}
+    for old in registry.cards():
+        if old.name == card.name:
+            check_better(card, old, by_luma)
+    enter(card, weights, registry.cards(), registry.WEIGHTS)
+    for name, both in figures.items():
+        for kind, row in both.items():
+            print(f"{name:16} {kind:9} {row.psnr_y_db:.2f} dB (Y)  {row.psnr_rgb_db:.2f} dB (RGB)")  # noqa: T201
+    print(f"shipped {card.weights}")  # noqa: T201
+    return 0

@@ -1,0 +1,116 @@
+"""From a finished run to a shipped weight: measured, compared with the one it replaces, and entered in the registry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import torch
+
+from models.build import create, load_weights
+from models.registry import Card
+from training.evaluate import Figures, evaluate
+from training.recipe import Recipe
+from training.validation import examples
+
+HEADER = "# One [[model]] table per shipped weight, written by `unseam ship`; see models/registry.py for the fields.\n"
+
+
+class ShipError(ValueError):
+    """The weight is not shipped; the text says why."""
+
+
+def measure(recipe: Recipe, weights: Path, data: Path, device: torch.device) -> dict[str, dict[str, Figures]]:
+    """Measure weights on every validation set of their recipe."""
+    network = create(recipe.network, recipe.config)
+    load_weights(network, weights)
+    network.to(device).eval()
+    return {
+        chosen.name: evaluate(network, examples(recipe, chosen, data), device, chosen.border)
+        for chosen in recipe.validation
+    }
+
+
+def card_of(
+    recipe: Recipe,
+    weights: Path,
+    figures: Mapping[str, Mapping[str, Figures]],
+    cards: Iterable[Card],
+    *,
+    commit: str,
+    license_note: str,
+) -> Card:
+    """The card of a new weight, one version above the one that it replaces."""
+    earlier = [card for card in cards if card.name == recipe.name]
+    version = max((card.version for card in earlier), default=0) + 1
+    scale = int(recipe.degradation.get("scale", 1))
+    others = [card for card in cards if card.task == recipe.task and card.scale == scale and card.name != recipe.name]
+    return Card(
+        name=recipe.name,
+        version=version,
+        task=recipe.task,
+        network=recipe.network,
+        config=recipe.config,
+        weights=f"{recipe.name}-{version}.safetensors",
+        sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        default=not any(card.default for card in others),
+        scale=scale,
+        recipe=recipe.name,
+        data=recipe.data.about,
+        commit=commit,
+        license_note=license_note,
+        figures={name: {kind: asdict(row) for kind, row in both.items()} for name, both in figures.items()},
+    )
+
+
+def check_better(new: Card, old: Card, by_luma: Mapping[str, bool]) -> None:
+    """Raise ShipError unless the mean PSNR over the sets that both cards name has grown."""
+    shared = [name for name in new.figures if name in old.figures]
+    if not shared:
+        return
+    means = [_mean_psnr(card, shared, by_luma) for card in (new, old)]
+    if means[0] <= means[1]:
+        raise ShipError(
+            f"{new.name}: {means[0]:.3f} dB on average is not better than version {old.version}, {means[1]:.3f} dB"
+        )
+
+
+def _mean_psnr(card: Card, sets: list[str], by_luma: Mapping[str, bool]) -> float:
+    keys = {name: "psnr_y_db" if by_luma.get(name) else "psnr_rgb_db" for name in sets}
+    return sum(float(card.figures[name]["restored"][keys[name]]) for name in sets) / len(sets)
+
+
+def enter(card: Card, weights: Path, cards: Iterable[Card], folder: Path) -> None:
+    """Put the weights into `folder` and the card into its registry, in place of the same name's; the old file goes."""
+    kept = [other for other in cards if other.name != card.name]
+    shutil.copyfile(weights, folder / card.weights)
+    (folder / card.weights).chmod(0o644)
+    registry = folder / "registry.toml"
+    partial = registry.with_suffix(".partial")
+    ordered = sorted([*kept, card], key=lambda each: (each.task, each.scale, not each.default, each.name))
+    partial.write_text(HEADER + "".join(as_toml(each) for each in ordered))
+    partial.replace(registry)
+    for old in cards:
+        if old.name == card.name and old.weights != card.weights:
+            (folder / old.weights).unlink(missing_ok=True)
+
+
+def as_toml(card: Card) -> str:
+    """A card as a [[model]] table."""
+    # JSON's strings, numbers and booleans are TOML's.
+    plain = [
+        f"{field.name} = {json.dumps(getattr(card, field.name))}" for field in fields(card) if field.name != "figures"
+    ]
+    tables = [
+        f"\n[model.figures.{json.dumps(name)}]\n"
+        + "".join(
+            f"{kind} = {{ " + ", ".join(f"{k} = {json.dumps(v)}" for k, v in row.items()) + " }\n"
+            for kind, row in both.items()
+        )
+        for name, both in card.figures.items()
+    ]
+    return "\n[[model]]\n" + "\n".join(plain) + "\n" + "".join(tables)
