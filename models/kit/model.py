@@ -107,7 +107,7 @@ def _blocks(config: Config, dim: int, level: int) -> nn.Sequential:
             buckets=config.buckets,
             seed=place,
         )
-        for place in range(config.depth)
+        for place in range(config.depths[level])
     ]
     return nn.Sequential(*(Block(dim, layer, config.mlp_ratio) for layer in attention))
 
