@@ -2,6 +2,7 @@
 
 const MOST = 16; // device pixels per picture pixel
 const LARGEST_FIT = 3;
+const MARGIN = 0.04; // of the viewer, around a picture that fits
 
 /**
  * @typedef {{width: number, height: number}} Size
@@ -11,8 +12,9 @@ const LARGEST_FIT = 3;
 
 /** The whole picture, centred. @returns {View} */
 export function fit(view, picture) {
-  const scale = Math.min(view.width / picture.width, view.height / picture.height, LARGEST_FIT);
-  return centred(scale, view, picture);
+  const room = 1 - 2 * MARGIN;
+  const scale = Math.min((view.width * room) / picture.width, (view.height * room) / picture.height, LARGEST_FIT);
+  return inside({ scale, x: 0, y: 0 }, view, picture);
 }
 
 /** The picture at a scale with the point (px, py) of the viewer staying where it is. @returns {View} */
@@ -52,8 +54,4 @@ export function inside(now, view, picture) {
     x: Math.round(along(now.x, picture.width * now.scale, view.width)),
     y: Math.round(along(now.y, picture.height * now.scale, view.height)),
   };
-}
-
-function centred(scale, view, picture) {
-  return inside({ scale, x: 0, y: 0 }, view, picture);
 }
