@@ -57,10 +57,9 @@ def load(backend: str, path: Path, *, device: str = "cpu", threads: int | None =
     if backend not in MODULES:
         raise BackendError(f"unknown backend {backend!r}; there are {', '.join(MODULES)}")
     try:
-        module = import_module(MODULES[backend])
+        runner: Runner = import_module(MODULES[backend]).load(path, device=device, threads=threads)
     except ModuleNotFoundError as error:
         raise BackendError(f"the {backend} backend needs the package {error.name}, which is not installed") from error
-    runner: Runner = module.load(path, device=device, threads=threads)
     return runner
 
 

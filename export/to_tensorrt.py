@@ -1,0 +1,121 @@
+"""An ONNX graph becomes a TensorRT plan, for TensorRT 11 and TensorRT for RTX alike: their Python APIs are the same.
+
+Networks are strongly typed: the precision is the graph's own, no flag of the builder's. A plan is good for one version
+of TensorRT on one kind of GPU, and it is code: so plans are built where they run, kept in that machine's cache under a
+name that holds all they depend on, and never taken from an artifact.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from export.manifest import file_sha256
+
+MAX_BATCH: Final = 8
+
+
+class EngineError(ValueError):
+    """TensorRT cannot parse or build a graph; the message is its own."""
+
+
+def build(trt: ModuleType, graph: Path, timing_cache: Path | None = None) -> bytes:
+    """Parse and build the graph for batches of 1 to 8 tiles; the serialized plan.
+
+    Args:
+        trt: the module `tensorrt` (builds on a GPU only) or `tensorrt_rtx` (builds anywhere, for RTX cards).
+        graph: the ONNX file.
+        timing_cache: file that keeps what the builder measured, read and written; builds after the first are faster.
+
+    Raises:
+        EngineError: an operator or a shape is not supported, or the build failed.
+    """
+    logger = _log(trt)
+    builder = trt.Builder(logger)
+    network = builder.create_network(_strongly_typed(trt))
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse_from_file(str(graph)):
+        faults = "; ".join(_fault(parser.get_error(index)) for index in range(parser.num_errors))
+        raise EngineError(f"{trt.__name__} {trt.__version__} cannot parse {graph.name}: {faults}")
+    config = builder.create_builder_config()
+    tiles = network.get_input(0)
+    profile = builder.create_optimization_profile()
+    profile.set_shape(tiles.name, *((batch, *tiles.shape[1:]) for batch in (1, MAX_BATCH // 2, MAX_BATCH)))
+    config.add_optimization_profile(profile)
+    if timing_cache:
+        known = timing_cache.read_bytes() if timing_cache.is_file() else b""
+        config.set_timing_cache(config.create_timing_cache(known), ignore_mismatch=False)
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise EngineError(f"{trt.__name__} {trt.__version__} cannot build {graph.name}: {logger.last_error}")
+    if timing_cache:
+        _write(timing_cache, bytes(config.get_timing_cache().serialize()))
+    return bytes(plan)
+
+
+def cached(trt: ModuleType, graph: Path, gpu: str) -> Path:
+    """The plan of a graph on this machine, built if its cache does not have it.
+
+    Args:
+        trt: `tensorrt` or `tensorrt_rtx`.
+        graph: the ONNX file.
+        gpu: all of the GPU that a plan depends on: name, compute capability, driver.
+
+    Raises:
+        EngineError: as `build`.
+    """
+    folder = cache_folder()
+    plan = (
+        folder / f"{graph.parent.name}-{graph.stem}-{trt.__name__}-{trt.__version__}-{_key(trt, graph, gpu)[:16]}.plan"
+    )
+    if not plan.is_file():
+        _write(plan, build(trt, graph, None if trt.__name__ == "tensorrt_rtx" else folder / "timing.cache"))
+    return plan
+
+
+def cache_folder() -> Path:
+    """`unseam/plans` in the user's cache folder, readable and writable for this user alone."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unseam" / "plans"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _fault(error: Any) -> str:
+    """`Reshape at /encoders.0/...: what is wrong`, without the lines on CUDA that follow on a machine without a GPU."""
+    return f"{error.node_operator()} at {error.node_name() or 'the input'}: {error.desc().partition(chr(10) + '[')[0]}"
+
+
+def _key(trt: ModuleType, graph: Path, gpu: str) -> str:
+    """One digest of everything a plan depends on."""
+    parts = (file_sha256(graph), trt.__name__, trt.__version__, gpu, f"batch 1..{MAX_BATCH}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _strongly_typed(trt: ModuleType) -> int:
+    """The flag that older versions want to be told; TensorRT 11 knows no other networks."""
+    flag = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
+    return 0 if flag is None else 1 << int(flag)
+
+
+def _log(trt: ModuleType) -> Any:
+    """A logger that keeps the last error instead of printing it: it belongs into the exception."""
+
+    class Log(trt.ILogger):  # type: ignore[name-defined, misc]
+        last_error = "no reason given"
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
+                self.last_error = message
+
+    return Log()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write the file whole or not at all."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(content)
+    Path(file.name).replace(path)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from export import runners, to_onnx, to_tensorrt
+from export.runners import BackendError
+from export.to_tensorrt import EngineError
+
+trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """One pointwise operator."""
+    return saved(tmp_path, "Relu")
+
+
+def saved(folder: Path, operator: str) -> Path:
+    shape = ["batch", 3, 16, 16]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in (to_onnx.INPUT, to_onnx.OUTPUT)]
+    node = helper.make_node(operator, [to_onnx.INPUT], [to_onnx.OUTPUT])
+    graph = helper.make_graph([node], "small", ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", to_onnx.OPSET)]), folder / "16.onnx")
+    return folder / "16.onnx"
+
+
+@pytest.mark.xfail(
+    raises=EngineError, strict=False, reason="GGSA reshapes to ten axes at once, TensorRT takes eight at most"
+)
+def test_an_exported_network_parses_and_builds_without_a_gpu(graph: Path) -> None:
+    assert len(to_tensorrt.build(trt, graph)) > 10_000
+
+
+def test_an_operator_that_is_not_supported_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=r"tensorrt_rtx .* cannot parse 16\.onnx: Det at "):
+        to_tensorrt.build(trt, saved(tmp_path, "Det"))
+
+
+def test_a_plan_is_built_once_for_each_graph_and_gpu(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first = to_tensorrt.cached(trt, small, "one GPU")
+    written = first.stat().st_mtime_ns
+    assert to_tensorrt.cached(trt, small, "one GPU") == first
+    assert first.stat().st_mtime_ns == written
+    assert to_tensorrt.cached(trt, small, "another GPU") != first
+    saved(small.parent, "Sigmoid")
+    assert to_tensorrt.cached(trt, small, "one GPU") != first
+    assert first.parent.stat().st_mode & 0o077 == 0
+    assert trt.__version__ in first.name
+
+
+def test_without_a_gpu_the_runner_says_so(small: Path) -> None:
+    with pytest.raises(BackendError, match="not on cpu"):
+        runners.load("tensorrt-rtx", small)
+    cuda = pytest.importorskip("cuda.bindings.runtime")
+    if cuda.cudaGetDeviceCount()[0] == cuda.cudaError_t.cudaSuccess:
+        pytest.skip("there is a GPU here")
+    with pytest.raises(BackendError, match="there is no GPU 0 here"):
+        runners.load("tensorrt-rtx", small, device="cuda")
