@@ -59,7 +59,7 @@ def restore(
         if cancelled and cancelled():
             raise Cancelled(f"cancelled after {done} of {len(tiles)} tiles")
         positions = tiles[done : done + batch]
-        answers = _attempt(run, _read(image, plan, positions, in_channels), plan)
+        answers = _attempt(run, read(image, plan, positions, in_channels), plan)
         if answers is None:
             batch = len(positions) // 2
             if batch == 0:
@@ -90,8 +90,8 @@ def _check(image: Array, plan: Plan, in_channels: int) -> None:
         raise ValueError(f"the network takes {in_channels} channels, the picture has {channels}")
 
 
-def _read(image: Array, plan: Plan, positions: list[tuple[int, int]], in_channels: int) -> Array:
-    """Tiles at `positions` as (N, in_channels, T, T), contiguous; beyond the picture lies its reflection."""
+def read(image: Array, plan: Plan, positions: list[tuple[int, int]], in_channels: int) -> Array:
+    """Tiles at `positions` as `run` takes them: (N, in_channels, T, T), contiguous; beyond the picture, reflected."""
     batch = np.empty((len(positions), in_channels, *plan.tile_shape), dtype=np.float32)
     for tile, (row, column) in zip(batch, positions, strict=True):
         pixels = _pick(image, plan.rows.source(row), plan.columns.source(column))

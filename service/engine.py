@@ -18,7 +18,7 @@ from export.manifest import Manifest
 from export.runners import BackendError, Runner
 from imaging import tiling
 from imaging.errors import PlanError, UnsupportedImage
-from imaging.restoration import restore
+from imaging.restoration import Run, read, restore
 from imaging.tiling import Plan
 from service.catalogue import Artifact
 
@@ -84,6 +84,9 @@ class BatchObserver(Protocol):
         ...
 
 
+Through = Callable[[Run, Plan], Run]  # puts something around the network for one picture
+
+
 @dataclass(frozen=True)
 class Options:
     """How engines run on this host: see `service.settings.Settings`, whose fields these are."""
@@ -95,7 +98,7 @@ class Options:
 
 
 class Engine:
-    """One network on one backend; `restore` is called by one thread at a time.
+    """One network on one backend; as many threads at once may call `restore` as the runners bear.
 
     Attributes:
         manifest: the network's.
@@ -134,12 +137,34 @@ class Engine:
         *,
         on_progress: Callable[[int, int], object] | None = None,
         on_batch: BatchObserver | None = None,
+        through: Through | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Array:
         """Restore (H, W, C), values 0..1, to (scale * H, scale * W, C').
 
         Raises what `imaging.restoration.restore` raises; UnsupportedImage if the network takes other channels.
         """
+        self._check(image)
+        run: Run = self._runner(self.backend, plan.tile_shape[0])
+        if on_batch:
+            run = _observed(run, on_batch)
+        return restore(
+            image,
+            through(run, plan) if through else run,
+            plan,
+            batch=self._options.batch,
+            in_channels=self.manifest.in_channels,
+            on_progress=on_progress,
+            cancelled=cancelled,
+        )
+
+    def restore_tiles(self, image: Array, plan: Plan, positions: list[tuple[int, int]]) -> Array:
+        """The network's answers for some of a picture's tiles: (N, C', scale * T, scale * T). Raises as `restore`."""
+        self._check(image)
+        run = self._runner(self.backend, plan.tile_shape[0])
+        return run(read(image, plan, positions, self.manifest.in_channels))
+
+    def _check(self, image: Array) -> None:
         channels, taken = image.shape[2], self.manifest.in_channels
         if channels not in (1, taken):
             raise UnsupportedImage(
@@ -147,16 +172,6 @@ class Engine:
                 channels=channels,
                 allowed=[taken],
             )
-        run = self._runner(self.backend, plan.tile_shape[0])
-        return restore(
-            image,
-            _observed(run, on_batch) if on_batch else run,
-            plan,
-            batch=self._options.batch,
-            in_channels=taken,
-            on_progress=on_progress,
-            cancelled=cancelled,
-        )
 
     def _first_usable(self) -> str:
         """The wanted backend, or the first of the manifest's that this host can load."""
@@ -187,7 +202,7 @@ class Engine:
         return self._folder / self.manifest.weights.file
 
 
-def _observed(run: Runner, on_batch: BatchObserver) -> Callable[[Array], Array]:
+def _observed(run: Run, on_batch: BatchObserver) -> Callable[[Array], Array]:
     def observed(tiles: Array) -> Array:
         start = time.perf_counter()
         try:

@@ -39,7 +39,16 @@ class Settings(BaseSettings):
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:N")
     threads: int | None = Field(None, ge=1, description="CPU threads for inference; by default the runtime's choice")
     batch: int = Field(1, ge=1, description="tiles in one call of the network at most")
+    fixed_batch: bool = Field(
+        False, description="fill every batch up: a tile's answer then has the same bytes whatever shares its batch"
+    )
     codec_threads: int = Field(1, ge=1, le=64, description="threads that decode, and as many that encode")
+    jobs_at_once: int = Field(
+        4, ge=1, le=256, description="pictures restored at the same time; their tiles share batches"
+    )
+    large_tiles: int = Field(
+        64, ge=1, description="pictures of more tiles are restored one after the other, beside the others"
+    )
 
     max_body_bytes: int = Field(256 * MIB, ge=1, description="largest upload")
     max_pixels: int = Field(200_000_000, ge=1, description="largest picture, in pixels")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Final
@@ -10,13 +10,16 @@ from typing import Final
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 
+from export import runners
 from imaging.codec import Limits
 from service.api import health, jobs, models, pages, problems, restorations
 from service.api.dependencies import Services
 from service.api.observe import Observe
-from service.catalogue import Artifact, Catalogue
-from service.engine import Engine, Options
+from service.catalogue import Catalogue
+from service.engine import Options
 from service.jobs.embedded import EmbeddedQueue
+from service.jobs.inference import Inference, Load
+from service.jobs.pace import Pace
 from service.metrics import Metrics
 from service.settings import Settings
 
@@ -28,27 +31,26 @@ Restores pictures with trained networks, whatever their size, without seams.
 Every error is `application/problem+json`: a kind for machines, a sentence for people, and the facts.
 """
 
-MakeEngine = Callable[[Artifact, Options], Engine]
 
-
-def create(settings: Settings, catalogue: Catalogue, make_engine: MakeEngine = Engine) -> FastAPI:
+def create(settings: Settings, catalogue: Catalogue, load: Load = runners.load) -> FastAPI:
     """The application with its queue inside the process.
 
     Args:
         settings: of this process.
         catalogue: the networks to serve.
-        make_engine: for tests, which have networks of their own.
+        load: makes runners; for tests, which have networks of their own.
     """
     metrics = Metrics()
     limits = Limits(max_bytes=settings.max_body_bytes, max_pixels=settings.max_pixels, max_side=settings.max_side)
-    options = Options(settings.backend, settings.device, settings.threads, settings.batch)
-
-    def load() -> Sequence[Engine]:
-        return [make_engine(artifact, options) for artifact in catalogue.artifacts]
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        queue = EmbeddedQueue(settings, load, limits, metrics)
+        options = Options(settings.backend, settings.device, settings.threads, settings.batch)
+        pace = Pace()
+        inference = Inference(
+            catalogue, options, metrics=metrics, pace=pace, fixed_batch=settings.fixed_batch, load=load
+        )
+        queue = EmbeddedQueue(settings, inference, pace, limits, metrics)
         app.state.services = Services(settings, limits, catalogue, queue, queue.folder, metrics, CapacityLimiter(4))
         await queue.start()
         try:

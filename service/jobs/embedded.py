@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from imaging.codec import Limits
-from service.engine import Engine
 from service.errors import IdempotencyKeyReused, JobFailed, NoResult, NotReady, ResultExpired
 from service.jobs.admission import admit_bytes, admit_work
+from service.jobs.inference import Inference
 from service.jobs.job import Job, Order, State, new_id
+from service.jobs.lanes import Lanes
 from service.jobs.ledger import Ledger
 from service.jobs.pace import Pace
-from service.jobs.pipeline import Pipeline, Work
+from service.jobs.pipeline import Work
 from service.jobs.queue import Backlog, Outlook
 from service.jobs.spool import Spool
 from service.metrics import Metrics
@@ -34,19 +35,15 @@ class EmbeddedQueue:
     comes back with the key wants the picture.
     """
 
-    def __init__(
-        self, settings: Settings, load: Callable[[], Sequence[Engine]], limits: Limits, metrics: Metrics
-    ) -> None:
+    def __init__(self, settings: Settings, inference: Inference, pace: Pace, limits: Limits, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
+        self._inference, self._pace = inference, pace
         self._ledger = Ledger()
-        self._pace = Pace()
         self._spool = Spool(settings.spool)
         self._work: dict[str, Work] = {}
         self._by_key: dict[tuple[str, str], str] = {}
         self._stopping = False
-        self._pipeline = Pipeline(
-            load, self._update, limits=limits, codec_threads=settings.codec_threads, metrics=metrics, pace=self._pace
-        )
+        self._lanes = Lanes(settings, inference, self._update, limits=limits, metrics=metrics)
         self._sweeper: asyncio.Task[None] | None = None
 
     @property
@@ -57,7 +54,8 @@ class EmbeddedQueue:
     async def start(self) -> None:
         """Start the threads. Returns at once; `check` says when the engines are warm."""
         log.info("embedded queue: jobs and results live in this process and end with it")
-        self._pipeline.start()
+        self._inference.start()
+        self._lanes.start()
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def stop(self) -> None:
@@ -67,7 +65,8 @@ class EmbeddedQueue:
             self._sweeper.cancel()
         for job in self._ledger.unfinished():
             await self.cancel(job.id)
-        await asyncio.to_thread(self._pipeline.stop, self._settings.drain_s)
+        await asyncio.to_thread(self._lanes.stop, self._settings.drain_s)
+        await asyncio.to_thread(self._inference.stop, 1.0)
         self._spool.remove()
 
     async def submit(self, order: Order, upload: Path) -> Job:
@@ -84,11 +83,12 @@ class EmbeddedQueue:
         await self.admit(order.tile_units, order.body_bytes)
         job = Job(new_id(), order, time.time(), tiles_total=order.tiles)
         upload = upload.rename(self._spool.upload(job.id))
-        work = self._work[job.id] = Work(job.id, order, upload, target=self._spool.result(job.id))
+        work = Work(job.id, order, read=upload.read_bytes, write=self._spool.result(job.id).write_bytes)
+        self._work[job.id] = work
         self._ledger.add(job)
         if key:
             self._by_key[key] = job.id
-        self._pipeline.put(work)
+        self._lanes.put(work)
         return job
 
     async def admit(self, tile_units: float, body_bytes: int) -> None:
@@ -123,7 +123,6 @@ class EmbeddedQueue:
         elif work := self._work.get(job_id):
             work.cancelled.set()
             if self._update(job_id, state=State.CANCELLED):
-                work.upload.unlink(missing_ok=True)
                 self._forget_key(job)
         return self._ledger.get(job_id)
 
@@ -148,21 +147,25 @@ class EmbeddedQueue:
     async def check(self) -> None:
         """See `JobQueue.check`."""
         self._admit_any()
-        if not self._pipeline.ready.is_set():
+        if not self._inference.ready.is_set():
             raise NotReady("The networks are being loaded.", retry_after_s=5)
 
     def _admit_any(self) -> None:
         if self._stopping:
             raise NotReady("The server is stopping; send the picture again in a moment.", retry_after_s=10)
-        if self._pipeline.fault:
+        if self._inference.fault:
             raise NotReady("The networks could not be loaded; the server's log says why.", retry_after_s=60)
 
     def _update(self, job_id: str, **changes: Any) -> Job | None:
         """Change a job, from any thread; at its end also count it."""
-        if changes.get("state", State.RUNNING).ended:
+        ends = changes.get("state", State.RUNNING).ended
+        if ends:
             now = time.time()
             changes |= {"ended_at": now, "expires_at": now + self._settings.result_ttl_s}
+            self._spool.upload(job_id).unlink(missing_ok=True)
         job = self._ledger.update(job_id, **changes)
+        if ends and job is None:  # cancelled meanwhile: leave nothing behind
+            self._spool.result(job_id).unlink(missing_ok=True)
         if job and job.state.ended and job.ended_at:
             self._work.pop(job_id, None)
             task = job.order.task

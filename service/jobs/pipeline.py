@@ -1,4 +1,4 @@
-"""The threads that do the work: some decode, one runs the networks, some encode.
+"""The threads that do the work: some decode, some restore, some encode.
 
 Between them are short queues, so that few pictures are in memory at once, however long the backlog is.
 """
@@ -11,24 +11,23 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from imaging import codec
 from imaging.codec import Limits, Picture
 from imaging.errors import Cancelled
-from service.engine import Engine, tile_units
+from service.engine import Through
 from service.errors import INTERNAL, Failure
-from service.jobs.job import Job, Order, Result, State
-from service.jobs.pace import Pace
+from service.jobs.inference import Inference
+from service.jobs.job import Order, Result, State
 from service.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-DECODED_AHEAD: Final = 1  # pictures that wait, decoded, for the inference thread; as many wait for an encoder
+DECODED_AHEAD: Final = 1  # pictures that wait, decoded, to be restored; as many wait for an encoder
 
 
 @dataclass
@@ -38,19 +37,21 @@ class Work:
     Attributes:
         job_id: the job's.
         order: the job's.
-        upload: the file of the uploaded bytes; deleted once decoded.
-        target: where the result goes.
+        read: gives the uploaded bytes.
+        write: keeps the result's bytes.
+        through: around every call of the network, where other workers help; by default nothing.
         cancelled: set to stop the job.
         picture: the decoded picture, then the restored one.
-        result: what was written to `target`.
+        result: what was given to `write`.
         stages: seconds spent so far, by stage.
         since: when the work last began to wait, on the monotonic clock.
     """
 
     job_id: str
     order: Order
-    upload: Path
-    target: Path
+    read: Callable[[], bytes]
+    write: Callable[[bytes], object]
+    through: Through | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
     picture: Picture | None = None
     result: Result | None = None
@@ -60,46 +61,39 @@ class Work:
 
 Inbox = queue.Queue[Work | None]
 Step = Callable[[Work], None]
-Update = Callable[..., Job | None]
+Update = Callable[..., object]
 
 
 class Pipeline:
-    """Takes work, and reports where each job stands through `update(job_id, **changes)`, from its own threads.
-
-    Attributes:
-        ready: set once every engine is warm.
-        fault: why there will be no engines, if loading them failed.
-    """
+    """Takes work, and reports where each job stands through `update(job_id, **changes)`, from its own threads."""
 
     def __init__(
         self,
-        load: Callable[[], Sequence[Engine]],
+        inference: Inference,
         update: Update,
         *,
         limits: Limits,
+        at_once: int,
         codec_threads: int,
         metrics: Metrics,
-        pace: Pace,
     ) -> None:
-        self._load, self._update = load, update
-        self._limits, self._metrics, self._pace = limits, metrics, pace
-        self._engines: Mapping[str, Engine] = {}
-        self.ready = threading.Event()
-        self.fault: Exception | None = None
+        """Restore `at_once` pictures at the same time, with as many threads, and `codec_threads` each way."""
+        self._inference, self._update = inference, update
+        self._limits, self._metrics = limits, metrics
         self._waiting: Inbox = queue.Queue()  # bounded by admission
         self._decoded: Inbox = queue.Queue(DECODED_AHEAD)
         self._restored: Inbox = queue.Queue(DECODED_AHEAD)
         decoders = [self._thread("decode", self._decode, self._waiting, self._decoded) for _ in range(codec_threads)]
         encoders = [self._thread("encode", self._encode, self._restored, None) for _ in range(codec_threads)]
-        inference = threading.Thread(target=self._infer_all, name="infer", daemon=True)
+        restorers = [self._thread("infer", self._infer, self._decoded, self._restored) for _ in range(at_once)]
         self._rows: Sequence[tuple[Inbox, list[threading.Thread]]] = (
             (self._waiting, decoders),
-            (self._decoded, [inference]),
+            (self._decoded, restorers),
             (self._restored, encoders),
         )
 
     def start(self) -> None:
-        """Start the threads; loading the engines is the inference thread's first act."""
+        """Start the threads."""
         for _, threads in self._rows:
             for thread in threads:
                 thread.start()
@@ -164,45 +158,19 @@ class Pipeline:
 
     def _decode(self, work: Work) -> None:
         self._update(work.job_id, state=State.RUNNING, started_at=time.time())
-        work.picture = codec.decode(work.upload.read_bytes(), self._limits, frame=work.order.frame)
-        work.upload.unlink(missing_ok=True)
-
-    def _infer_all(self) -> None:
-        try:
-            engines = self._load()
-            for engine in engines:
-                self._pace.observe(engine.manifest.name, 1, engine.warm())
-                manifest = engine.manifest
-                self._metrics.model_info.labels(
-                    manifest.name, engine.backend, manifest.precision, str(manifest.version)
-                ).set(1)
-            self._engines = {engine.manifest.name: engine for engine in engines}
-            self.ready.set()
-        except Exception as error:
-            log.exception("no engine could be made")
-            self.fault = error
-        self._run("infer", self._infer, self._decoded, self._restored)
+        work.picture = codec.decode(work.read(), self._limits, frame=work.order.frame)
 
     def _infer(self, work: Work) -> None:
-        if self.fault:
-            raise RuntimeError("the engines did not load") from self.fault
-        picture, engine = work.picture, self._engines[work.order.model]
+        picture, engine = work.picture, self._inference.engine(work.order.model)
         assert picture is not None
         plan = engine.cut(*picture.pixels.shape[:2])
-        units_per_tile = tile_units(plan) / len(plan)
         self._update(work.job_id, tiles_total=len(plan))
         inside = 0.0
 
         def on_batch(tiles: int, seconds: float | None) -> None:
             nonlocal inside
-            if seconds is None:
-                self._metrics.oom_retries.inc()
-                return
-            inside += seconds
-            self._pace.observe(work.order.model, tiles * units_per_tile, seconds)
-            self._metrics.tiles.labels(work.order.task, engine.backend).inc(tiles)
-            self._metrics.batch_size.observe(tiles)
-            self._metrics.worker_last_progress.set_to_current_time()
+            inside += seconds or 0.0
+            self._metrics.tiles.labels(work.order.task, engine.backend).inc(tiles if seconds is not None else 0)
 
         start = time.perf_counter()
         restored = engine.restore(
@@ -210,6 +178,7 @@ class Pipeline:
             plan,
             on_progress=lambda done, total: self._update(work.job_id, tiles_done=done, tiles_total=total),
             on_batch=on_batch,
+            through=work.through,
             cancelled=work.cancelled.is_set,
         )
         work.picture = picture.restored(restored)
@@ -221,15 +190,11 @@ class Pipeline:
         picture, order = work.picture, work.order
         assert picture is not None
         encoded = codec.encode(picture, format=order.format, quality=order.quality, keep=order.keep)
-        work.target.write_bytes(encoded)
+        work.write(encoded)
         height, width = picture.pixels.shape[:2]
         sha256 = hashlib.sha256(encoded).hexdigest()
         work.result = Result(order.format.media_type, len(encoded), sha256, width, height)
 
     def _end(self, work: Work, state: State, **changes: Any) -> None:
-        """Report a job's end; where it had ended already (cancelled meanwhile), leave nothing behind."""
         work.picture = None
-        work.upload.unlink(missing_ok=True)
-        job = self._update(work.job_id, state=state, stages=dict(work.stages), **changes)
-        if job is None:
-            work.target.unlink(missing_ok=True)
+        self._update(work.job_id, state=state, stages=dict(work.stages), **changes)

@@ -18,10 +18,10 @@ def test_it_is_ready_once_the_networks_are_warm(bench: Bench, client: httpx.Clie
 
 
 def test_a_network_that_does_not_load_makes_it_unready_not_dead(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise BackendError("no such runtime")
 
-    monkeypatch.setattr("service_bench.Engine", broken)
+    monkeypatch.setattr(bench, "load", broken)
     with bench.client() as client:
         deadline = time.monotonic() + 5
         while "loaded" not in (answer := client.get("/readyz")).text or "being" in answer.text:

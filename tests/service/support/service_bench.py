@@ -20,7 +20,6 @@ from PIL import Image
 from export.manifest import Graph, Manifest
 from service.api import app as application
 from service.catalogue import Artifact, Catalogue
-from service.engine import Engine, Options
 from service.settings import Settings
 
 DIGEST = "0" * 64
@@ -66,12 +65,11 @@ class Bench:
         self.catalogue = Catalogue([Artifact(folder, manifest())])
 
     def app(self, **settings: object) -> FastAPI:
-        chosen = Settings.model_validate({"spool": self.folder, **settings})
+        chosen = Settings.model_validate({"spool": self.folder, "jobs_at_once": 1, **settings})
+        return application.create(chosen, self.catalogue, load=self.load)
 
-        def engine(artifact: Artifact, options: Options) -> Engine:
-            return Engine(artifact, options, load=lambda *_, **__: self.runner)
-
-        return application.create(chosen, self.catalogue, engine)
+    def load(self, *_: object, **__: object) -> Inverter:
+        return self.runner
 
     @contextlib.contextmanager
     def client(self, **settings: object) -> Iterator[httpx.Client]:
