@@ -1,0 +1,17 @@
+"""A client of the unseam service.
+
+import unseam
+
+with unseam.Client("http://localhost:8000") as client:
+    client.restore("rainy.jpg", task="derain").save("clean.jpg")
+"""
+
+from __future__ import annotations
+
+from unseam.asynchronous import AsyncClient
+from unseam.client import Client
+from unseam.errors import ClientError, ProblemError, UnreachableError
+from unseam.job import Job, Result
+from unseam.picture import Restored
+
+__all__ = ["AsyncClient", "Client", "ClientError", "Job", "ProblemError", "Restored", "Result", "UnreachableError"]

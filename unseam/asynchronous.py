@@ -1,0 +1,130 @@
+"""The client for asyncio: the same methods as `Client`, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Any, Self, Unpack
+
+import httpx
+
+from unseam import exchange
+from unseam.errors import ClientError, ProblemError
+from unseam.exchange import TIMEOUT, Options
+from unseam.job import Job
+from unseam.picture import Restored, Source, content
+
+
+class AsyncClient:
+    """Restores pictures through a service; see `Client`, whose arguments and errors these are."""
+
+    def __init__(
+        self,
+        url: str = "http://localhost:8000",
+        *,
+        key: str | None = None,
+        patience_s: float = 60,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=url, headers=exchange.headers(key), timeout=TIMEOUT, transport=transport
+        )
+        self._patience_s = patience_s
+
+    async def restore(
+        self,
+        source: Source,
+        *,
+        task: str,
+        on_progress: Callable[[Job], object] | None = None,
+        **options: Unpack[Options],
+    ) -> Restored:
+        """Restore a picture; see `Client.restore`. Cancelling the coroutine cancels the job."""
+        sent = await self.submit(source, task=task, **options)
+        try:
+            async for job in self.watch(sent.id):
+                if on_progress:
+                    on_progress(job)
+            return await self.result(exchange.succeeded(job))
+        finally:
+            with suppress(ClientError):
+                await asyncio.shield(self.cancel(sent.id))
+
+    async def submit(self, source: Source, *, task: str, **options: Unpack[Options]) -> Job:
+        """Send a picture and do not wait for it."""
+        data = await asyncio.to_thread(content, source)
+        request = exchange.submission(self._http, data, task, options)
+        return Job.of((await self._send(request, self._patience_s)).json())
+
+    async def job(self, job_id: str) -> Job:
+        """The job as it stands."""
+        return Job.of((await self._ask("GET", f"jobs/{job_id}")).json())
+
+    async def watch(self, job_id: str) -> AsyncIterator[Job]:
+        """The job as it stands, then after each change, at last its end."""
+        request = self._http.build_request("GET", f"jobs/{job_id}/events")
+        patience = exchange.Patience(self._patience_s)
+        while True:
+            try:
+                async for job in self._events(request):
+                    patience.restore()
+                    yield job
+                    if job.ended:
+                        return
+                raise httpx.RemoteProtocolError("the stream of events ended early")
+            except httpx.TransportError as error:
+                await asyncio.sleep(patience.spend(request.url, error))
+
+    async def result(self, job: Job) -> Restored:
+        """The picture of a job that succeeded."""
+        request = self._http.build_request("GET", f"jobs/{job.id}/result")
+        answer = await self._send(request, self._patience_s)
+        return Restored(answer.content, answer.headers["Content-Type"], job)
+
+    async def cancel(self, job_id: str) -> Job:
+        """End a job, or delete the result of one that has ended."""
+        return Job.of((await self._ask("DELETE", f"jobs/{job_id}")).json())
+
+    async def tasks(self) -> list[dict[str, Any]]:
+        """What the service can do, and by which networks."""
+        found: list[dict[str, Any]] = (await self._ask("GET", "tasks")).json()
+        return found
+
+    async def models(self) -> list[dict[str, Any]]:
+        """The service's networks, and what was measured of them."""
+        found: list[dict[str, Any]] = (await self._ask("GET", "models")).json()
+        return found
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _events(self, request: httpx.Request) -> AsyncIterator[Job]:
+        answer = await self._http.send(request, stream=True)
+        try:
+            if answer.is_error:
+                await answer.aread()
+            exchange.accepted(answer)
+            async for line in answer.aiter_lines():
+                if job := exchange.job_in(line):
+                    yield job
+        finally:
+            await answer.aclose()
+
+    async def _ask(self, method: str, address: str) -> httpx.Response:
+        return await self._send(self._http.build_request(method, address), patience_s=0)
+
+    async def _send(self, request: httpx.Request, patience_s: float) -> httpx.Response:
+        patience = exchange.Patience(patience_s)
+        while True:
+            try:
+                return exchange.accepted(await self._http.send(request))
+            except (httpx.TransportError, ProblemError) as error:
+                await asyncio.sleep(patience.spend(request.url, error))

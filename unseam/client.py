@@ -1,0 +1,143 @@
+"""The client that waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, Self, Unpack
+
+import httpx
+
+from unseam import exchange
+from unseam.errors import ClientError, ProblemError
+from unseam.exchange import TIMEOUT, Options
+from unseam.job import Job
+from unseam.picture import Restored, Source, content
+
+
+class Client:
+    """Restores pictures through a service; several threads may use one client.
+
+    Args:
+        url: of the service.
+        key: an API key, where the service wants one.
+        patience_s: how long a full or unreachable service is asked again.
+        transport: httpx's, for tests and proxies.
+
+    Every method raises ProblemError for an error the service tells of, UnreachableError where there is no answer.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://localhost:8000",
+        *,
+        key: str | None = None,
+        patience_s: float = 60,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.Client(base_url=url, headers=exchange.headers(key), timeout=TIMEOUT, transport=transport)
+        self._patience_s = patience_s
+
+    def restore(
+        self,
+        source: Source,
+        *,
+        task: str,
+        on_progress: Callable[[Job], object] | None = None,
+        **options: Unpack[Options],
+    ) -> Restored:
+        """Restore a picture, given as a path, bytes or an open file.
+
+        Args:
+            source: the picture.
+            task: one of `tasks()`.
+            on_progress: is given the job at each change.
+            options: see `unseam.exchange.Options`.
+
+        Nothing is left on the server, not even when this is interrupted: then the job is cancelled.
+        """
+        sent = self.submit(source, task=task, **options)
+        try:
+            for job in self.watch(sent.id):
+                if on_progress:
+                    on_progress(job)
+            return self.result(exchange.succeeded(job))
+        finally:
+            with suppress(ClientError):
+                self.cancel(sent.id)
+
+    def submit(self, source: Source, *, task: str, **options: Unpack[Options]) -> Job:
+        """Send a picture and do not wait for it: `watch`, then `result`."""
+        request = exchange.submission(self._http, content(source), task, options)
+        return Job.of(self._send(request, self._patience_s).json())
+
+    def job(self, job_id: str) -> Job:
+        """The job as it stands."""
+        return Job.of(self._ask("GET", f"jobs/{job_id}").json())
+
+    def watch(self, job_id: str) -> Iterator[Job]:
+        """The job as it stands, then after each change, at last its end; a broken connection is taken up again."""
+        request = self._http.build_request("GET", f"jobs/{job_id}/events")
+        patience = exchange.Patience(self._patience_s)
+        while True:
+            try:
+                for job in self._events(request):
+                    patience.restore()
+                    yield job
+                    if job.ended:
+                        return
+                raise httpx.RemoteProtocolError("the stream of events ended early")
+            except httpx.TransportError as error:
+                time.sleep(patience.spend(request.url, error))
+
+    def result(self, job: Job) -> Restored:
+        """The picture of a job that succeeded."""
+        request = self._http.build_request("GET", f"jobs/{job.id}/result")
+        answer = self._send(request, self._patience_s)
+        return Restored(answer.content, answer.headers["Content-Type"], job)
+
+    def cancel(self, job_id: str) -> Job:
+        """End a job, or delete the result of one that has ended."""
+        return Job.of(self._ask("DELETE", f"jobs/{job_id}").json())
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """What the service can do, and by which networks."""
+        found: list[dict[str, Any]] = self._ask("GET", "tasks").json()
+        return found
+
+    def models(self) -> list[dict[str, Any]]:
+        """The service's networks, and what was measured of them."""
+        found: list[dict[str, Any]] = self._ask("GET", "models").json()
+        return found
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _events(self, request: httpx.Request) -> Iterator[Job]:
+        answer = self._http.send(request, stream=True)
+        try:
+            if answer.is_error:
+                answer.read()
+            exchange.accepted(answer)
+            yield from filter(None, map(exchange.job_in, answer.iter_lines()))
+        finally:
+            answer.close()
+
+    def _ask(self, method: str, address: str) -> httpx.Response:
+        return self._send(self._http.build_request(method, address), patience_s=0)
+
+    def _send(self, request: httpx.Request, patience_s: float) -> httpx.Response:
+        patience = exchange.Patience(patience_s)
+        while True:
+            try:
+                return exchange.accepted(self._http.send(request))
+            except (httpx.TransportError, ProblemError) as error:
+                time.sleep(patience.spend(request.url, error))

@@ -1,0 +1,67 @@
+"""What can go wrong for a client, as a small tree.
+
+Exception
+└── ClientError
+    ├── ProblemError        the service answered with an error: its words and its facts
+    └── UnreachableError    there was no answer
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Self
+
+import httpx
+
+
+class ClientError(Exception):
+    """A picture was not restored; the message is a sentence for people."""
+
+
+class UnreachableError(ClientError):
+    """Nobody answers at the service's address, or the connection broke too often."""
+
+
+class ProblemError(ClientError):
+    """The service refused, or failed at, a request (RFC 9457).
+
+    Attributes:
+        kind: for programs: `unsupported-image`, `invalid-parameter`, `overloaded` ...
+        status: of HTTP.
+        request_id: under which the service's log has more.
+        retry_after_s: when the same request may be sent again; None where that does not help.
+        facts: what was found and what is allowed.
+    """
+
+    def __init__(self, detail: str, *, kind: str, status: int, facts: Mapping[str, Any] | None = None) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.status = status
+        self.facts = dict(facts or {})
+        self.request_id = str(self.facts.pop("instance", "")).rpartition(":")[2]
+        self.retry_after_s: float | None = None
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Self:
+        """The error that a problem's JSON object tells of."""
+        members = dict(body)
+        kind = str(members.pop("type", "")).rpartition(":")[2] or "unknown"
+        status = int(members.pop("status", 0))
+        detail = str(members.pop("detail", None) or members.pop("title", kind))
+        members.pop("title", None)
+        return cls(detail, kind=kind, status=status, facts=members)
+
+    @classmethod
+    def of_answer(cls, answer: httpx.Response) -> Self:
+        """The error that an answer tells of; its body has to be read already."""
+        try:
+            body = json.loads(answer.content)
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            body = {"detail": f"{answer.url} answered {answer.status_code} {answer.reason_phrase}, not as unseam does"}
+        error = cls.of({"status": answer.status_code, **body})
+        retry_after = answer.headers.get("Retry-After", "")
+        error.retry_after_s = float(retry_after) if retry_after.isdigit() else None
+        return error
