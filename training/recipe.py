@@ -88,7 +88,7 @@ class Recipe(_Part):
     network: str
     config: str
     seed: int = 0
-    loss: Literal["l1", "charbonnier", "charbonnier-edge"] = "l1"
+    loss: Literal["l1", "log-l1", "charbonnier", "charbonnier-edge"] = "l1"
     data: Data
     degradation: dict[str, Any]
     schedule: Schedule

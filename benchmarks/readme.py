@@ -1,0 +1,78 @@
+"""The README's tables, made from what was measured: `python -m benchmarks.readme` writes them in place.
+
+Each stands between `<!-- name -->` and `<!-- /name -->`. Quality is the shipped cards' (`unseam eval NAME` measures it
+again), counts are `unseam models count` beside the papers' (benchmarks/published.toml).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from models.count import Count, count_all
+from models.registry import Card, cards
+
+HERE = Path(__file__).parent
+README = HERE.parent / "README.md"
+
+
+def quality(shipped: Iterable[Card]) -> str:
+    """A row per model and validation set: PSNR and SSIM of the input and of the restored picture, on Y."""
+    rows = [
+        (
+            card.task,
+            f"`{card.name}`",
+            name,
+            str(both["restored"]["pictures"]),
+            _shown(both.get("input")),
+            _shown(both["restored"]),
+        )
+        for card in shipped
+        for name, both in card.figures.items()
+    ]
+    return _table(("task", "model", "pictures never trained on", "n", "input", "restored"), rows)
+
+
+def _shown(figures: Mapping[str, Any] | None) -> str:
+    return f"{figures['psnr_y_db']:.2f} / {figures['ssim_y']:.4f}" if figures else ""
+
+
+def counts(measured: Mapping[str, Count]) -> str:
+    """A row per published configuration: the paper's parameters and MACs, and ours."""
+    published = tomllib.loads((HERE / "published.toml").read_text())["counts"]
+    rows = [
+        (
+            f"`{name}`",
+            f"{paper['params_m']:.4g} M",
+            f"{measured[name].params / 1e6:.4f} M",
+            f"{paper['gmacs']:.2f} G" if "gmacs" in paper else "",
+            f"{measured[name].macs / 1e9:.2f} G",
+            "x".join(map(str, measured[name].input)),
+        )
+        for name, paper in published.items()
+    ]
+    return _table(("network/config", "paper", "ours", "paper, MACs", "ours, MACs", "at"), rows)
+
+
+def filled(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
+    """The text with every named table made anew. Raises ValueError for a table that has no place in it."""
+    for name, make in tables.items():
+        opening, closing = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        if opening not in text or closing not in text:
+            raise ValueError(f"the text has no place for the table {name!r}")
+        before, rest = text.split(opening, 1)
+        text = before + opening + make() + closing + rest.split(closing, 1)[1]
+    return text
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    README.write_text(
+        filled(README.read_text(), {"quality": lambda: quality(cards()), "counts": lambda: counts(count_all())})
+    )

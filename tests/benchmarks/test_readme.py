@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from benchmarks.readme import README, counts, filled, quality
+from models.count import count_all
+from models.registry import cards
+
+
+def test_the_readmes_quality_is_that_of_the_shipped_cards() -> None:
+    text = README.read_text()
+    assert filled(text, {"quality": lambda: quality(cards())}) == text
+
+
+@pytest.mark.slow
+def test_the_readmes_counts_are_what_is_counted() -> None:
+    text = README.read_text()
+    assert filled(text, {"counts": lambda: counts(count_all())}) == text
+
+
+def test_a_table_is_written_between_its_marks() -> None:
+    text = "before\n<!-- a -->\nold\n<!-- /a -->\nafter\n"
+    assert filled(text, {"a": lambda: "new\n"}) == "before\n<!-- a -->\nnew\n<!-- /a -->\nafter\n"
+
+
+def test_a_table_without_a_place_is_refused() -> None:
+    with pytest.raises(ValueError, match="no place for the table 'a'"):
+        filled("nothing", {"a": str})
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    from service.cli import COMMANDS
+
+    named = set(re.findall(r"`?unseam ([a-z]+)", README.read_text()))
+    assert named <= set(COMMANDS) | {"is"}
