@@ -1,0 +1,42 @@
+# From trained weights to artifacts. Two images come out of this file:
+#   --target exporter    the tool: `docker run -v artifacts:/var/lib/unseam/artifacts unseam-exporter`
+#   --target artifacts   the artifacts themselves, exported while the image is built: one tag is one set of networks
+ARG BASE=python:3.11.14-slim-bookworm
+
+FROM ${BASE} AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /src
+RUN python3 -m venv /opt/unseam && /opt/unseam/bin/pip install 'setuptools>=77'
+# wheels/ is optional: a CPU build of torch there (pip download torch==2.13.0 -d wheels) saves gigabytes of CUDA.
+COPY pyproject.toml wheel[s]/ wheels/
+RUN mv wheels/pyproject.toml . && touch README.md \
+    && /opt/unseam/bin/pip install --no-build-isolation --find-links wheels '.[cpu,export]'
+COPY README.md ./
+COPY imaging imaging
+COPY export export
+COPY models models
+COPY service service
+RUN /opt/unseam/bin/pip install --no-build-isolation --no-deps --force-reinstall .
+
+FROM ${BASE} AS exporter
+RUN groupadd --gid 10001 unseam \
+    && useradd --uid 10001 --gid unseam --no-create-home --home-dir /var/lib/unseam --shell /usr/sbin/nologin unseam \
+    && install --directory --owner=unseam --group=unseam /var/lib/unseam /var/lib/unseam/artifacts
+COPY --from=build /opt/unseam /opt/unseam
+ENV PATH=/opt/unseam/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    UNSEAM_ARTIFACTS=/var/lib/unseam/artifacts
+USER unseam
+WORKDIR /var/lib/unseam
+ENTRYPOINT ["unseam", "export"]
+CMD ["--missing"]
+
+FROM exporter AS exported
+RUN unseam export --all
+
+FROM ${BASE} AS artifacts
+COPY --from=exported --chown=10001:10001 /var/lib/unseam/artifacts /artifacts
+USER 10001:10001
+# Into the volume that the pod's other containers read.
+CMD ["cp", "--recursive", "/artifacts/.", "/var/lib/unseam/artifacts/"]

@@ -1,0 +1,48 @@
+# A worker: decodes, restores, encodes. For a GPU as it stands; for a CPU with
+#   BASE=python:3.11.14-slim-bookworm EXTRAS=cpu
+# EXTRAS=gpu,export adds torch, for the backend that runs the Triton kernels.
+ARG BASE=nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04
+
+FROM ${BASE} AS python
+# CUDA's images come without Python, Python's own with it.
+RUN python3 -c 'import ensurepip' 2>/dev/null || { \
+        apt-get update && apt-get install --yes --no-install-recommends python3-venv && rm -rf /var/lib/apt/lists/*; }
+
+FROM python AS build
+ARG EXTRAS=gpu
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /src
+RUN python3 -m venv /opt/unseam && /opt/unseam/bin/pip install 'setuptools>=77'
+# Dependencies change seldom and code often: they are installed from pyproject.toml alone, before any code is here.
+# wheels/ is optional: wheels that lie there are taken instead of a registry's (a CPU build of torch, say).
+COPY pyproject.toml wheel[s]/ wheels/
+RUN mv wheels/pyproject.toml . && touch README.md \
+    && /opt/unseam/bin/pip install --no-build-isolation --find-links wheels ".[${EXTRAS}]"
+COPY README.md ./
+COPY imaging imaging
+COPY export export
+COPY models models
+COPY service service
+RUN /opt/unseam/bin/pip install --no-build-isolation --no-deps --force-reinstall .
+
+FROM python
+RUN groupadd --gid 10001 unseam \
+    && useradd --uid 10001 --gid unseam --no-create-home --home-dir /var/lib/unseam --shell /usr/sbin/nologin unseam \
+    && install --directory --owner=unseam --group=unseam /run/unseam \
+        /var/lib/unseam /var/lib/unseam/artifacts /var/lib/unseam/blobs /var/lib/unseam/spool
+COPY docker/entrypoint docker/worker-per-gpu /usr/local/bin/
+COPY --from=build /opt/unseam /opt/unseam
+ENV PATH=/opt/unseam/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    UNSEAM_HOST=0.0.0.0 \
+    UNSEAM_ARTIFACTS=/var/lib/unseam/artifacts \
+    UNSEAM_SPOOL=/var/lib/unseam/spool
+USER unseam
+WORKDIR /var/lib/unseam
+EXPOSE 9101
+# Engines are loaded and warmed before the port answers: minutes, where TensorRT has to build them first.
+HEALTHCHECK --interval=5s --timeout=4s --start-period=300s --retries=3 \
+    CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:9101/metrics', timeout=3)"]
+ENTRYPOINT ["entrypoint"]
+CMD ["unseam", "worker"]
