@@ -85,12 +85,13 @@ class GlobalGridAttention(nn.Module):
         tall, wide = (self.cell, self.cell) if self.cell else (height, width)
         grid, heads = self.grid, self.num_heads
         cells = (batch, height // tall, grid, tall // grid, width // wide, grid, wide // grid)
-        qkv = self.qkv(x).reshape(*cells, 3, heads, -1).permute(7, 0, 1, 3, 4, 6, 8, 2, 5, 9)
-        q, k, v = qkv.reshape(3, -1, heads, grid * grid, channels // heads)
+        # Never more than eight axes at once: TensorRT takes no more.
+        qkv = self.qkv(x).reshape(*cells, -1).permute(0, 1, 3, 4, 6, 2, 5, 7)
+        q, k, v = qkv.reshape(-1, grid * grid, 3, heads, channels // heads).permute(2, 0, 3, 1, 4)
         bias = self.position_bias[:, self.pairs].to(q.dtype)
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.unsqueeze(0))
-        out = out.reshape(batch, cells[1], cells[3], cells[4], cells[6], heads, grid, grid, -1)
-        out = out.permute(0, 1, 6, 2, 3, 7, 4, 5, 8).reshape(batch, height, width, channels)
+        out = out.transpose(1, 2).reshape(batch, cells[1], cells[3], cells[4], cells[6], grid, grid, channels)
+        out = out.permute(0, 1, 5, 2, 3, 6, 4, 7).reshape(batch, height, width, channels)
         return self.project(out)  # type: ignore[no-any-return]
 
 

@@ -28,9 +28,6 @@ def saved(folder: Path, operator: str) -> Path:
     return folder / "16.onnx"
 
 
-@pytest.mark.xfail(
-    raises=EngineError, strict=False, reason="GGSA reshapes to ten axes at once, TensorRT takes eight at most"
-)
 def test_an_exported_network_parses_and_builds_without_a_gpu(graph: Path) -> None:
     assert len(to_tensorrt.build(trt, graph)) > 10_000
 
