@@ -26,7 +26,8 @@ COMMANDS: Final = {
     "eval": ("training.command_eval", "measure a network on pairs of pictures"),
     "bench": ("benchmarks.command", "measure speed"),
 }
-OURS: Final = {"imaging", "models", "export", "service", "training", "benchmarks"}  # errors with words for people
+# Their errors have words for people.
+OURS: Final = {"imaging", "models", "export", "service", "training", "benchmarks", "unseam"}
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 
 

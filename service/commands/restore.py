@@ -1,127 +1,118 @@
-"""Restore a picture on this machine, without a server."""
+"""Restore pictures: files, folders or patterns, on this machine or through a server."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import signal
 import sys
-import tempfile
-import time
-from pathlib import Path
-from typing import Any, Final, get_args
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final, get_args
 
 from export.manifest import Backend
-from imaging.codec import Format, Limits, decode, encode
+from imaging.codec import Format
+from imaging.codec.encoding import Keep
 from service import settings
-from service.catalogue import Artifact, Catalogue
-from service.errors import ServiceError
+from service.batch.progress import Bars
+from service.batch.restorer import Restorer
+from service.batch.run import restore_all
+from service.batch.selection import InvalidArgument, select
+from service.batch.summary import Summary
 
-FORMATS: Final = {suffix: format for format in Format for suffix in (format.suffix, f".{format}")}
-
-
-class InvalidArgument(ServiceError, ValueError):  # noqa: N818 - named for what it is, as service.errors
-    """A file or option that cannot be used."""
+KEY: Final = "UNSEAM_API_KEY"
+LOCAL: Final = ("backend", "device", "tile", "halo")  # options that a server has no ear for
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("input", metavar="IN", type=Path, help="the picture")
-    parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="where the result goes")
-    parser.add_argument("--task", required=True, help="what to do: derain, denoise, ...")
-    parser.add_argument("--model", help="the network (default: the task's)")
-    parser.add_argument("--backend", choices=get_args(Backend), help="the runtime (default: the network's)")
-    parser.add_argument("--device", help="cpu, cuda or cuda:N (default: UNSEAM_DEVICE, else cpu)")
-    parser.add_argument("--scale", type=int, help="for upscale: 2, 3 or 4")
-    parser.add_argument("--tile", type=int, help="side of the tiles in pixels; 0 is the whole picture at once")
-    parser.add_argument("--halo", type=int, help="pixels read around each tile (default: the network's)")
-    parser.add_argument("--frame", type=int, help="which page of a TIFF or frame of an animation, counted from 0")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add = parser.add_argument
+    add("input", metavar="IN", nargs="+", help="a picture, a folder of pictures, or a pattern such as 'scans/**/*.tif'")
+    add("-o", "--output", metavar="OUT", required=True, help="where the result goes; a folder for several pictures")
+    add("--task", required=True, help="what to do: derain, denoise, ...")
+    add("--model", help="the network (default: the task's)")
+    add("--scale", type=int, help="for upscale: 2, 3 or 4")
+    add("--pattern", help="for demosaic: rggb, bggr, grbg or gbrg")
+    add("--frame", type=int, help="which page of a TIFF or frame of an animation, counted from 0")
+    add("--format", type=Format, choices=tuple(Format), help="kind of file of the results (default: as the pictures)")
+    add("--quality", type=_quality, metavar="1..100", help="of JPEG, WebP and AVIF (default: 95)")
+    add("--keep", choices=get_args(Keep), default="all", help="metadata to keep (default: all)")
+    add("--resume", action="store_true", help="skip pictures whose result is there already")
+    add("--force", action="store_true", help="write results that are there already again")
+    add("--json", action="store_true", help="print one JSON object on standard output")
+    server = parser.add_argument_group("through a server")
+    server.add_argument("--url", help=f"of the server (http://host:8000); its API key, if any, is read from {KEY}")
+    here = parser.add_argument_group("on this machine")
+    here.add_argument("--backend", choices=get_args(Backend), help="the runtime (default: the network's)")
+    here.add_argument("--device", help="cpu, cuda or cuda:N (default: UNSEAM_DEVICE, else cpu)")
+    here.add_argument("--tile", type=int, help="side of the tiles in pixels; 0 is the whole picture at once")
+    here.add_argument("--halo", type=int, help="pixels read around each tile (default: the network's)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Restore one file; the output appears whole or not at all."""
-    chosen = settings.read(backend=args.backend, device=args.device)
-    report = _restore(args, chosen, _artifact(args, chosen.artifacts))
-    if args.json:
-        print(json.dumps(report))  # noqa: T201
-    return 0
-
-
-def _artifact(args: argparse.Namespace, folder: Path) -> Artifact:
-    catalogue = Catalogue.read(folder)
-    if not len(catalogue):
-        raise InvalidArgument(f"there are no networks in {folder}/; make them with: unseam export --missing")
-    return catalogue.find(args.task, model=args.model, scale=args.scale)
-
-
-def _restore(args: argparse.Namespace, chosen: settings.Settings, artifact: Artifact) -> dict[str, Any]:
-    from tqdm import tqdm
-
-    from service.engine import Engine, Options
-
-    format = _format(args.output)
-    limits = Limits(max_bytes=sys.maxsize, max_pixels=chosen.max_pixels, max_side=chosen.max_side)
-    marks = [time.perf_counter()]
-    picture = decode(_read(args.input), limits, frame=args.frame)
-    marks.append(time.perf_counter())
-    engine = Engine(artifact, Options(chosen.backend, chosen.device, chosen.threads, chosen.batch))
-    height, width = picture.pixels.shape[:2]
-    plan = engine.cut(height, width, tile=args.tile, halo=args.halo)
-    marks.append(time.perf_counter())
-    with tqdm(total=len(plan), unit="tile", desc=args.input.name, disable=None) as bar:  # None: on a terminal only
-        pixels = engine.restore(picture.visible, plan, on_progress=lambda done, total: bar.update(done - bar.n))
-    restored = picture.restored(pixels)
-    marks.append(time.perf_counter())
-    _write(args.output, encode(restored, format=format))
-    marks.append(time.perf_counter())
-    stages = zip(("decode", "load", "infer", "encode"), marks[:-1], marks[1:], strict=True)
-    return {
-        "input": str(args.input),
-        "output": str(args.output),
-        "task": args.task,
-        "model": artifact.manifest.name,
-        "version": artifact.manifest.version,
-        "backend": engine.backend,
-        "width": restored.pixels.shape[1],
-        "height": restored.pixels.shape[0],
-        "tile": plan.tile_shape[0],
-        "halo": plan.halo,
-        "tiles": len(plan),
-        "seconds": {stage: round(end - start, 4) for stage, start, end in stages},
-    }
-
-
-def _format(output: Path) -> Format:
-    if not output.parent.is_dir():
-        raise InvalidArgument(f"there is no folder {output.parent}/ for the output")
-    if output.suffix.lower() not in FORMATS:
-        raise InvalidArgument(f"the output {output} has to end in one of {', '.join(FORMATS)}")
-    return FORMATS[output.suffix.lower()]
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidArgument(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write the file whole or not at all: under another name first, then one rename."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+    """Restore; each result appears whole or not at all. Exit code 1 if a picture of several failed."""
+    selection = select(args.input, args.output, args.format)
+    items = [item for item in selection.items if args.force or not item.target.exists()]
+    skipped = len(selection.items) - len(items)
+    if skipped and not args.resume:
+        first = next(item.target for item in selection.items if item.target.exists())
+        others = f" and {skipped - 1} more" if skipped > 1 else ""
+        raise InvalidArgument(f"{first}{others} is there already; --resume leaves it, --force writes it again")
+    summary = Summary(len(items), skipped, selection.ignored)
+    with ExitStack() as stack:
+        restorer = _restorer(args, stack)
+        stack.enter_context(_terminable())
         try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).chmod(0o666 & ~_umask())  # as any new file; temporary ones are their owner's alone
-            Path(file.name).rename(path)
-        except BaseException:
-            Path(file.name).unlink()
-            raise
+            with Bars(len(items)) as bars:
+                restore_all(items, restorer, summary, bars)
+        finally:
+            if selection.in_folder:
+                print(summary.words(), file=sys.stderr)  # noqa: T201
+    if args.json:
+        single = summary.restored and not selection.in_folder
+        print(json.dumps(summary.restored[0] if single else summary.json()))  # noqa: T201
+    return 1 if summary.failed else 0
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _restorer(args: argparse.Namespace, stack: ExitStack) -> Restorer:
+    """This machine's or a server's; what has to be closed is left to the stack."""
+    if args.url:
+        from service.batch.remote import RemoteRestorer
+        from unseam import Client
+        from unseam.exchange import Options
+
+        if useless := [f"--{name}" for name in LOCAL if getattr(args, name) is not None]:
+            raise InvalidArgument(f"{', '.join(useless)} cannot be chosen for a server (--url)")
+        client = stack.enter_context(Client(args.url, key=os.environ.get(KEY)))
+        options = Options(
+            model=args.model,
+            scale=args.scale,
+            pattern=args.pattern,
+            quality=args.quality,
+            keep=args.keep,
+            frame=args.frame,
+        )
+        return RemoteRestorer(client, args.task, options)
+    from service.batch.local import Choices, LocalRestorer, artifact
+
+    chosen = settings.read(backend=args.backend, device=args.device)
+    choices = Choices(args.tile, args.halo, args.frame, args.quality, args.keep)
+    network = artifact(chosen.artifacts, args.task, model=args.model, scale=args.scale, pattern=args.pattern)
+    return LocalRestorer(network, chosen, choices)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Be interrupted by SIGTERM as by Ctrl-C: no half files, no job left on a server, a summary."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _quality(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"takes 1 to 100, not {text}")
+    return int(text)

@@ -89,6 +89,6 @@ def test_a_failed_write_leaves_the_old_output_and_nothing_else(monkeypatch: pyte
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    assert restore() == 1
+    assert restore("--force") == 1
     assert Path("out.png").read_bytes() == b"old"
     assert not list(Path().glob(".out.png*"))
