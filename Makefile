@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup serve test check bench
+.PHONY: setup serve test check bench gallery
 
 setup: .venv/ready
 
@@ -16,6 +16,8 @@ serve: setup
 	$(BIN)/unseam serve
 
 test: setup
+	tests/install-system-packages
+	$(BIN)/unseam export --missing
 	$(BIN)/python -m pytest
 
 check: setup
@@ -23,3 +25,11 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/unseam bench engine
+	$(BIN)/unseam bench tiling
+	$(BIN)/unseam bench http
+
+gallery: setup
+	$(BIN)/python -m benchmarks.gallery

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
+CURVES = Path(__file__).parent / "curves"  # the runs' loss and PSNR as pictures, for people
 LICENSE_NOTE = "trained on photographs that keep their makers' terms (research use by custom)"
 
 
@@ -41,6 +43,10 @@ def run(args: argparse.Namespace) -> int:
         if old.name == card.name:
             check_better(card, old, by_luma)
     enter(card, weights, registry.cards(), registry.WEIGHTS)
+    curves = weights.with_name("curves.png")
+    if curves.exists():
+        CURVES.mkdir(exist_ok=True)
+        shutil.copyfile(curves, CURVES / f"{card.name}.png")
     for name, both in figures.items():
         for kind, row in both.items():
             print(f"{name:16} {kind:9} {row.psnr_y_db:.2f} dB (Y)  {row.psnr_rgb_db:.2f} dB (RGB)")  # noqa: T201

@@ -53,7 +53,8 @@ class FocalContextAttention(nn.Module):
         weights = torch.softmax(scores / norms * self.temperature, dim=-1).to(v.dtype)
         out = (v @ weights.transpose(-1, -2)) * self.merge[branch].to(v.dtype)
         out = out.reshape(batch, rows, columns, heads, size, size, -1).permute(0, 1, 4, 2, 5, 3, 6)
-        return out.reshape(batch, height, width, -1)
+        merged: Tensor = out.reshape(batch, height, width, -1)
+        return merged
 
 
 def _norm(x: Tensor) -> Tensor:
