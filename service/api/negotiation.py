@@ -6,11 +6,13 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from service.errors import InvalidRequest
 
 Name = TypeVar("Name", bound=str)
+
+RESPOND_ASYNC: Final = "respond-async"
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ def preference(header: str | None, default_wait_s: float, max_wait_s: float) -> 
             )
         seconds = min(float(wait), max_wait_s)
         return Preference(seconds, f"wait={math.floor(seconds)}")
-    if "respond-async" in wanted:
-        return Preference(0, "respond-async")
+    if RESPOND_ASYNC in wanted:
+        return Preference(0, RESPOND_ASYNC)
     return Preference(default_wait_s)
 
 

@@ -20,7 +20,7 @@ from imaging.errors import ImageTooLarge
 from service.api import jobs
 from service.api.dependencies import Owner, Parts
 from service.api.jobs import JobView
-from service.api.negotiation import accepted_format, preference
+from service.api.negotiation import RESPOND_ASYNC, accepted_format, preference
 from service.api.problems import responses
 from service.api.uploads import header, received
 from service.engine import cut, tile_units
@@ -153,7 +153,8 @@ async def restore(
                 await parts.queue.cancel(job.id)
             return Response(status_code=CLIENT_WENT)
         job = ended
-    if not job.state.ended:
+    # Who asked not to wait gets the job, also where an Idempotency-Key finds it ended: it is what they can read.
+    if wish.applied == RESPOND_ASYNC or not job.state.ended:
         return await _accepted(request, parts.queue, job, applied)
     answer = await jobs.picture(request, parts.queue, job)
     answer.headers.update(applied)
