@@ -55,6 +55,9 @@ class KiT(RestorationNetwork):
         return out
 
     def _initialise(self) -> None:
+        """Begin as the identity: the picture and nothing added."""
+        last = self.tail[0] if self.config.shuffled else self.tail[-1]
+        nn.init.zeros_(last.get_parameter("weight"))
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)

@@ -12,6 +12,7 @@ from models.network import RestorationNetwork
 from models.semanir.body import Body
 from models.semanir.config import CONFIGS, Config
 from models.semanir.mosaic import LinearDemosaic
+from models.semanir.stage import Layer
 
 __all__ = ["CONFIGS", "Config", "SemanIR"]
 
@@ -38,11 +39,7 @@ class SemanIR(RestorationNetwork):
             dim = config.dim
         self.tail = tail(config.tail, dim, config.out_channels, config.scale * config.unshuffle)
         self.demosaic = nn.Sequential(LinearDemosaic(), PixelShuffle(2)) if config.mosaic else None
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=0.02)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        self._initialise()
 
     @property
     def top_k(self) -> int:
@@ -65,6 +62,19 @@ class SemanIR(RestorationNetwork):
             out = out + x
         out = out + self.mean
         return out
+
+    def _initialise(self) -> None:
+        """Every layer begins as the identity (its last norms at zero, as in Swin V2), and so does a picture's skip."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, Layer):
+                nn.init.zeros_(module.norm1.weight)
+                nn.init.zeros_(module.norm2.weight)
+        if self.scale == 1:
+            nn.init.zeros_(self.tail.get_parameter("last.weight" if self.config.tail == "conv" else "up0.weight"))
 
     def _features(self, shallow: Tensor, top_k: int) -> Tensor:
         if not self.config.framed:

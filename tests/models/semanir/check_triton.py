@@ -1,0 +1,57 @@
+"""Compares the Triton kernel with `gather`, or compiles it, in a process of its own: TRITON_INTERPRET counts at import.
+
+check_triton.py cpu|cuda        {"float32": largest error, "float16": ...}
+check_triton.py compile SM      {"ptx_bytes": ...}
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import torch
+
+from models.semanir.attention import attend
+from models.semanir.dictionary import most_similar
+from models.semanir.triton_kernel import attend_listed, kernel
+
+# (window, heads, width, k): one block of keys and several, widths that are no power of two, empty places.
+CASES = {torch.float32: (((4, 4), 2, 30, 9), ((6, 11), 1, 24, 65)), torch.float16: (((4, 4), 2, 30, 9),)}
+
+
+def compare(device: str, dtype: torch.dtype) -> float:
+    errors = []
+    for window, heads, width, top_k in CASES[dtype]:
+        torch.manual_seed(0)
+        count = window[0] * window[1]
+        listed = most_similar(
+            torch.randn(1, count, 8, device=device), window, top_k, torch.rand(1, count, device=device) > 0.9
+        )
+        token_major = torch.randn(3, 1, count, heads, width, device=device).to(dtype)
+        q, k, v = token_major.transpose(2, 3).unbind()  # as the network hands them over
+        bias = torch.randn(heads, 2 * window[0] - 1, 2 * window[1] - 1, device=device).to(dtype)
+        answer = attend_listed(q / 4, k, v, listed.keys.int(), bias)
+        expected = attend(q.float() / 4, k.float(), v.float(), listed, bias.float(), "gather")
+        errors.append((answer.float() - expected).abs().max().item())
+    return max(errors)
+
+
+def compile_for(architecture: int) -> int:
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    meta = {"head_dim": 30, "block_dim": 32, "block_keys": 64}
+    names = [name for name in kernel.arg_names if name not in meta]
+    signature = dict.fromkeys(names, "i32") | dict.fromkeys([n for n in names if n.endswith("_ptr")], "*fp16")
+    signature |= {"keys_ptr": "*i32"} | dict.fromkeys(meta, "constexpr")
+    source = ASTSource(fn=kernel, signature=signature, constexprs=meta)
+    compiled = triton.compile(source, target=GPUTarget("cuda", architecture, 32), options={"num_warps": 2})
+    return len(compiled.asm["ptx"])
+
+
+if sys.argv[1] == "compile":
+    result: dict[str, float] = {"ptx_bytes": compile_for(int(sys.argv[2]))}
+else:
+    result = {str(dtype)[6:]: compare(sys.argv[1], dtype) for dtype in CASES}
+print(json.dumps(result))  # noqa: T201
