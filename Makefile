@@ -4,14 +4,19 @@ BIN := .venv/bin
 
 .PHONY: setup serve test check bench gallery
 
-setup: .venv/ready
+setup: .venv/developing
 
-.venv/ready: pyproject.toml
+# What it takes to export and serve on a CPU; developing adds training, the tests' tools and TensorRT-RTX.
+.venv/serving: pyproject.toml
 	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[cpu,export]'
+	touch $@
+
+.venv/developing: .venv/serving
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@
 
-serve: setup
+serve: .venv/serving
 	$(BIN)/unseam export --missing
 	$(BIN)/unseam serve
 
