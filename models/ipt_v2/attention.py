@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.contamination import Chain, Conv, Parallel, Window
 from models.layers.rep_conv import Depthwise
 
 
@@ -25,6 +26,12 @@ class FocalContextAttention(nn.Module):
         self.spatial = nn.Parameter(torch.ones(2, num_heads, window * window, 1))  # w_t of either branch
         self.merge = nn.Parameter(torch.full((2, num_heads, window * window, 1), 0.5))  # w_top, w_bottom
         self.project = nn.Linear(channels, channels, bias=False)
+
+    @property
+    def layers(self) -> Chain:
+        """How far a cut is felt."""
+        half = self.window // 2
+        return (Conv(1), Parallel((Window(self.window),), (Window(self.window, half),)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend on (B, H, W, C); the window divides H and W."""
@@ -48,7 +55,7 @@ class FocalContextAttention(nn.Module):
         )  # 1/p keeps the sums over p*p pixels small in half precision
         q, k = q * spatial, k * spatial
         # The unit vectors' product, with the norms taken out of the sum: they scale a d x d matrix instead of p*p rows.
-        scores = (q.transpose(-1, -2) @ k).float()
+        scores = (q.transpose(-1, -2) @ k).to(torch.promote_types(q.dtype, torch.float32))
         norms = _norm(q).unsqueeze(-1) * _norm(k).unsqueeze(-2)
         weights = torch.softmax(scores / norms * self.temperature, dim=-1).to(v.dtype)
         out = (v @ weights.transpose(-1, -2)) * self.merge[branch].to(v.dtype)
@@ -58,8 +65,8 @@ class FocalContextAttention(nn.Module):
 
 
 def _norm(x: Tensor) -> Tensor:
-    """Length along space of (..., pixels, d), in float32, never zero."""
-    squares: Tensor = x.float().square().sum(-2)
+    """Length along space of (..., pixels, d), in float32 at least, never zero."""
+    squares: Tensor = x.to(torch.promote_types(x.dtype, torch.float32)).square().sum(-2)
     return squares.add(1e-12).sqrt()
 
 
@@ -79,6 +86,13 @@ class GlobalGridAttention(nn.Module):
         self.project = nn.Linear(channels, channels, bias=False)
         self.register_buffer("pairs", _pair_offsets(grid), persistent=False)
         self.pairs: Tensor
+
+    @property
+    def layers(self) -> Chain:
+        """How far a cut is felt; a grid over the whole map has no end."""
+        if not self.cell:
+            raise ValueError("a grid stretched over the whole picture cannot be computed by tiles")
+        return (Window(self.cell),)
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend on (B, H, W, C); the cell (or, for the whole map, the grid) divides H and W."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.contamination import Chain, Conv
 from models.layers.rep_conv import RepDepthwise, RepPointwise
 
 
@@ -16,6 +17,11 @@ class RepLeFFN(nn.Module):
         self.expand: nn.Module = RepPointwise(channels, ratio * channels)
         self.depthwise: nn.Module = RepDepthwise(ratio * channels)
         self.reduce: nn.Module = RepPointwise(ratio * channels, channels)
+
+    @property
+    def layers(self) -> Chain:
+        """How far a cut is felt."""
+        return (Conv(2),)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, H, W, C) to the same shape."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from imaging.staged import PICTURE
+from models.contamination import Chain, Conv, Down, Up
 from models.ipt_v2.attention import FocalContextAttention, GlobalGridAttention
 from models.ipt_v2.feed_forward import RepLeFFN
-from models.network import RestorationNetwork
+from models.segments import Segment, SegmentedNetwork
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ CONFIGS = {
 }
 
 
-class IPTV2(RestorationNetwork):
+class IPTV2(SegmentedNetwork):
     """The U-shaped network: focal and global layers by turns, skips concatenated, the picture added at the end."""
 
     def __init__(self, config: Config) -> None:
@@ -74,8 +78,8 @@ class IPTV2(RestorationNetwork):
         folded = config.channels * config.stem**2
         self.stem = Conv3x3(folded, dims[0])
         self.encoders = nn.ModuleList(_layers(config, level, dims[level]) for level in range(levels))
-        self.downs = nn.ModuleList(Down(dim) for dim in dims[:-1])
-        self.ups = nn.ModuleList(Up(dim) for dim in dims[1:])
+        self.downs = nn.ModuleList(Shrink(dim) for dim in dims[:-1])
+        self.ups = nn.ModuleList(Grow(dim) for dim in dims[1:])
         # Skips are reduced everywhere but at the first level, which goes on at twice its channels.
         self.reduces = nn.ModuleList(
             nn.Linear(2 * dim, dim, bias=False) if level else nn.Identity() for level, dim in enumerate(dims[:-1])
@@ -87,36 +91,74 @@ class IPTV2(RestorationNetwork):
         self.head = Conv3x3(2 * dims[0], folded)
         nn.init.zeros_(self.head.weight)  # an untrained network answers with the picture itself
 
-    def restore(self, x: Tensor) -> Tensor:
-        """Restore (B, C, H, W); see `RestorationNetwork.restore`."""
-        features = self.stem(F.pixel_unshuffle(x, self.config.stem).permute(0, 2, 3, 1))
-        skips = []
-        for encoder, down in zip(self.encoders[:-1], self.downs, strict=True):
-            features = encoder(features)
-            skips.append(features)
-            features = down(features)
-        features = self.encoders[-1](features)
-        for level in reversed(range(len(skips))):
-            features = torch.cat([self.ups[level](features), skips[level]], dim=-1)
-            features = self.decoders[level](self.reduces[level](features))
-        residual = self.head(self.refinement(features)).permute(0, 3, 1, 2)
-        return x + F.pixel_shuffle(residual, self.config.stem)
+    def segments(self) -> Sequence[Segment]:
+        """Two for each layer, so that GGSA stands alone; see `SegmentedNetwork.segments`."""
+        bottom = len(self.encoders) - 1
+        segments = _run("encoder0", self.encoders[0], {PICTURE: (Down(self.config.stem), Conv(1))}, self._enter)
+        skips = [segments[-1].name]
+        for level, down in enumerate(self.downs, start=1):
+            segments += _run(f"encoder{level}", self.encoders[level], {skips[-1]: (Conv(1), Down(2))}, down)
+            skips.append(segments[-1].name)
+        for level in reversed(range(bottom)):
+            below: dict[str, Chain] = {segments[-1].name: (Conv(1), Up(2)), skips[level]: ()}
+            join = partial(_join, self.ups[level], self.reduces[level])
+            segments += _run(f"decoder{level}", self.decoders[level], below, join)
+        if len(self.refinement):
+            segments += _run("refinement", self.refinement, {segments[-1].name: ()}, nn.Identity())
+        last: dict[str, Chain] = {segments[-1].name: (Conv(1), Up(self.config.stem)), PICTURE: ()}
+        return [*segments, Segment("restored", last, self._leave)]
+
+    def _enter(self, picture: Tensor) -> Tensor:
+        folded = F.pixel_unshuffle(picture.permute(0, 3, 1, 2), self.config.stem)
+        return self.stem(folded.permute(0, 2, 3, 1))  # type: ignore[no-any-return]
+
+    def _leave(self, features: Tensor, picture: Tensor) -> Tensor:
+        residual = F.pixel_shuffle(self.head(features).permute(0, 3, 1, 2), self.config.stem)
+        return picture + residual.permute(0, 2, 3, 1)
+
+
+def _join(up: nn.Module, reduce: nn.Module, below: Tensor, skip: Tensor) -> Tensor:
+    return reduce(torch.cat([up(below), skip], dim=-1))  # type: ignore[no-any-return]
+
+
+def _run(name: str, layers: nn.Module, reads: Mapping[str, Chain], enter: Callable[..., Tensor]) -> list[Segment]:
+    """The segments of several layers; the first one begins with what joins the maps in `reads`."""
+    segments: list[Segment] = []
+    for index, layer in enumerate(layers.children()):
+        assert isinstance(layer, Layer)
+        attended = f"{name}.{index}.attention"
+        segments.append(layer.attention_segment(attended, reads, enter))
+        segments.append(layer.feed_forward_segment(f"{name}.{index}", attended))
+        reads, enter = {segments[-1].name: ()}, nn.Identity()
+    return segments
 
 
 class Layer(nn.Module):
-    """One transformer layer on (B, H, W, C), pre-norm; LayerNorm has a weight and no bias."""
+    """One transformer layer on (B, H, W, C), pre-norm (Eq. 1); LayerNorm has a weight and no bias."""
 
-    def __init__(self, channels: int, attention: nn.Module) -> None:
+    def __init__(self, channels: int, attention: FocalContextAttention | GlobalGridAttention) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(channels, bias=False)
         self.attention = attention
         self.norm2 = nn.LayerNorm(channels, bias=False)
         self.feed_forward = RepLeFFN(channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Eq. 1: one half of a focal-global block."""
-        x = x + self.attention(self.norm1(x))
-        return x + self.feed_forward(self.norm2(x))  # type: ignore[no-any-return]
+    def attention_segment(self, name: str, reads: Mapping[str, Chain], enter: Callable[..., Tensor]) -> Segment:
+        """The half x + attention(norm(x)), where x is what `enter` makes of the maps read."""
+
+        def compute(*maps: Tensor) -> Tensor:
+            x = enter(*maps)
+            return x + self.attention(self.norm1(x))  # type: ignore[no-any-return]
+
+        return Segment(name, reads, compute, lambda: self.attention.layers)
+
+    def feed_forward_segment(self, name: str, read: str) -> Segment:
+        """The half x + feed_forward(norm(x))."""
+
+        def compute(x: Tensor) -> Tensor:
+            return x + self.feed_forward(self.norm2(x))  # type: ignore[no-any-return]
+
+        return Segment(name, {read: ()}, compute, lambda: self.feed_forward.layers)
 
 
 def _layers(config: Config, level: int, channels: int, depth: int | None = None) -> nn.Sequential:
@@ -146,7 +188,7 @@ class Conv3x3(nn.Conv2d):
         return super().forward(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
 
 
-class Down(nn.Module):
+class Shrink(nn.Module):
     """Half the size, twice the channels: 3x3 convolution to C/2, then pixel-unshuffle."""
 
     def __init__(self, channels: int) -> None:
@@ -158,7 +200,7 @@ class Down(nn.Module):
         return F.pixel_unshuffle(self.conv(x).permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
 
 
-class Up(nn.Module):
+class Grow(nn.Module):
     """Twice the size, half the channels: 3x3 convolution to 2C, then pixel-shuffle."""
 
     def __init__(self, channels: int) -> None:

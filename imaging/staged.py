@@ -1,0 +1,330 @@
+"""Exact restoration of pictures of any size: tile by tile through each segment of a network, its maps kept in between.
+
+A network is cut into segments between kept feature maps (`models.segments`). Each segment needs a halo of its own few
+layers only, and with that halo a tile's core is what the untiled network computes, to rounding. Nothing is blended.
+
+Rows flow: a segment computes its next row of tiles as soon as the maps it reads reach down far enough, driven by what
+the last segment asks for; rows that nobody needs any more are let go. So memory grows with the picture's width, not
+with its height, and a picture can come from a file and go to a file while it is being restored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging import tiling
+from imaging.errors import Cancelled, InvalidResult, OutOfMemory, PlanError
+from imaging.strip import Strip
+from imaging.tiling import Axis, Plan
+
+Array = NDArray[np.float32]
+Run = Callable[..., Array]  # a segment on a batch: maps (N, h, w, C), in the order of Stage.reads, to one such map
+Rows = Callable[[int, int], Array]  # (top, bottom) -> the picture's rows (bottom - top, W, C); asked for in order
+
+PICTURE = "picture"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What execution has to know of one segment; lattice and halo are in picture pixels.
+
+    Attributes:
+        name: of the segment, and of the map it gives.
+        reads: the maps it takes.
+        lattice: its tiles start on multiples of it.
+        halo: how far from a tile's rim its answer is wrong.
+        down, up: a pixel of its map is down/up picture pixels wide (of an enlarged picture, 1/scale).
+    """
+
+    name: str
+    reads: tuple[str, ...]
+    lattice: int
+    halo: int
+    down: int
+    up: int = 1
+
+    def measure(self, length: int) -> int:
+        """A length in picture pixels as pixels of this stage's map."""
+        return length * self.up // self.down
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a picture passes through all stages.
+
+    Attributes:
+        height: the picture's, in pixels.
+        width: the picture's, in pixels.
+        extent: height and width continued to the network's lattice.
+        tile: side of every tile of every stage, in picture pixels.
+        stages: in order of computation.
+        plans: the tiles of each stage, over the whole extent; cuts are hard.
+    """
+
+    height: int
+    width: int
+    extent: tuple[int, int]
+    tile: int
+    stages: tuple[Stage, ...]
+    plans: tuple[Plan, ...]
+
+    @property
+    def scale(self) -> int:
+        """Output side over input side."""
+        return self.stages[-1].up
+
+    def __len__(self) -> int:
+        """Number of tiles, over all stages."""
+        return sum(map(len, self.plans))
+
+    def work(self, costs: Mapping[str, float] | None = None) -> float:
+        """What is computed over what an untiled run computes; `costs` weighs the stages, by their MACs for instance.
+
+        Without costs all stages weigh the same.
+        """
+        weights = [costs[stage.name] if costs else 1.0 for stage in self.stages]
+        return sum(plan.work * weight for plan, weight in zip(self.plans, weights, strict=True)) / sum(weights)
+
+
+def layout(height: int, width: int, stages: Sequence[Stage], *, tile: int, lattice: int) -> Layout:
+    """Plan every stage of a picture of `height` x `width`.
+
+    Args:
+        height: the picture's height, at least 1.
+        width: the picture's width, at least 1.
+        stages: the network's.
+        tile: side of the tiles in picture pixels, a multiple of `lattice`.
+        lattice: the network's; the picture is continued to a multiple of it.
+
+    Raises:
+        PlanError: the tile has no core inside some stage's halo, or the picture is too small to be cut exactly.
+    """
+    extent = -(-height // lattice) * lattice, -(-width // lattice) * lattice
+    plans = []
+    for stage in stages:
+        plan = tiling.plan(*extent, tile=tile, halo=stage.halo, lattice=stage.lattice)
+        plans.append(replace(plan, rows=_hard(plan.rows, stage), columns=_hard(plan.columns, stage)))
+    return Layout(height, width, extent, tile, tuple(stages), tuple(plans))
+
+
+def _hard(axis: Axis, stage: Stage) -> Axis:
+    """The same tiles with cuts on whole pixels of the stage's map, and no fade."""
+    cuts = tuple(cut // stage.down * stage.down for cut in axis.cuts)
+    if axis.extent < axis.tile and any(min(cut, axis.extent - cut) < stage.halo for cut in cuts):
+        raise PlanError(
+            f"a side of {axis.size} pixels is too short to be cut with a halo of {stage.halo} on either side of the "
+            f"cut ({stage.name}), and the tile of {axis.tile} is longer: restore the picture whole"
+        )
+    return replace(axis, cuts=cuts, ramp=0)
+
+
+def restore(
+    image: Array,
+    runs: Mapping[str, Run],
+    layout: Layout,
+    *,
+    batch: int = 1,
+    in_channels: int | None = None,
+    on_progress: Callable[[int, int], object] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Array:
+    """Restore a picture in memory; arguments, result and errors are those of `imaging.restoration.restore`.
+
+    `runs` computes each stage by its name.
+    """
+    restored = stream(
+        lambda top, bottom: image[top:bottom],
+        runs,
+        layout,
+        batch=batch,
+        channels=image.shape[2],
+        in_channels=in_channels,
+        on_progress=on_progress,
+        cancelled=cancelled,
+    )
+    return np.concatenate(list(restored))
+
+
+def stream(
+    rows: Rows,
+    runs: Mapping[str, Run],
+    layout: Layout,
+    *,
+    batch: int = 1,
+    channels: int,
+    in_channels: int | None = None,
+    on_progress: Callable[[int, int], object] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Iterator[Array]:
+    """Restore a picture that is read and written by rows; memory grows with its width only.
+
+    Args:
+        rows: reads the picture, float32, values 0..1; asked for one row after the other.
+        runs: computes each stage by its name; raises MemoryError when a batch is too much.
+        layout: made for this picture's size.
+        batch: tiles per call at most; halved whenever memory runs out, which changes no pixel.
+        channels: the picture's.
+        in_channels: the network's, where it differs: a grey picture comes back as the mean of three channels.
+        on_progress: called with (tiles done, tiles in all), all stages counted.
+        cancelled: asked before each batch.
+
+    Yields:
+        The restored rows from the top, (rows, scale * W, C') float32, not clipped.
+    """
+    in_channels = channels if in_channels is None else in_channels
+    if channels not in (1, in_channels):
+        raise ValueError(f"the network takes {in_channels} channels, the picture has {channels}")
+    flow = _Flow(rows, runs, layout, _Pace(len(layout), batch, on_progress, cancelled), in_channels)
+    height, width, done = layout.height * layout.scale, layout.width * layout.scale, 0
+    for restored in flow.restored():
+        kept = restored[: height - done, :width]
+        done += len(kept)
+        if len(kept):
+            yield kept.mean(axis=2, keepdims=True) if channels < in_channels else kept
+
+
+@dataclass
+class _Pace:
+    """Batches, progress and cancelling, over all stages."""
+
+    total: int
+    batch: int
+    on_progress: Callable[[int, int], object] | None
+    cancelled: Callable[[], bool] | None
+    done: int = 0
+
+    def check(self) -> None:
+        if self.on_progress:
+            self.on_progress(self.done, self.total)
+        if self.cancelled and self.cancelled():
+            raise Cancelled(f"cancelled after {self.done} of {self.total} tiles")
+
+
+@dataclass
+class _Flow:
+    """The maps' rows on their way from the picture to the result."""
+
+    rows: Rows
+    runs: Mapping[str, Run]
+    layout: Layout
+    pace: _Pace
+    in_channels: int
+    strips: dict[str, Strip] = field(default_factory=dict)
+    place: dict[str, int] = field(default_factory=dict)  # of each stage in layout.stages
+    next_row: list[int] = field(default_factory=list)  # of tiles, for each stage
+
+    def __post_init__(self) -> None:
+        stages = self.layout.stages
+        self.place = {stage.name: place for place, stage in enumerate(stages)}
+        self.strips = {name: Strip() for name in (PICTURE, *self.place)}
+        self.next_row = [0] * len(stages)
+        self.maps = {PICTURE: Stage(PICTURE, (), 1, 0, 1)} | {stage.name: stage for stage in stages}
+        self.readers = {
+            name: [place for place, stage in enumerate(stages) if name in stage.reads] for name in self.strips
+        }
+
+    def restored(self) -> Iterator[Array]:
+        """The last stage's rows, one row of tiles after the other."""
+        last = len(self.layout.stages) - 1
+        while self.next_row[last] < len(self.layout.plans[last].rows.origins):
+            yield self._advance(last)
+        if self.pace.on_progress:
+            self.pace.on_progress(self.pace.done, self.pace.total)
+
+    def _ensure(self, name: str, bottom: int) -> None:
+        """Make a map's rows down to `bottom`, in picture pixels."""
+        strip, side = self.strips[name], self.maps[name]
+        while strip.stop < side.measure(min(bottom, self.layout.extent[0])):
+            strip.append(self._read_picture() if name == PICTURE else self._advance(self.place[name]))
+
+    def _read_picture(self) -> Array:
+        """The next rows of the picture, continued by reflection to the right and at the bottom."""
+        strip, layout = self.strips[PICTURE], self.layout
+        if strip.stop < layout.height:
+            read = self.rows(strip.stop, min(strip.stop + layout.tile, layout.height))
+            wide = read[:, _reflected(layout.width, layout.extent[1])]
+            return np.ascontiguousarray(np.broadcast_to(wide, (*wide.shape[:2], self.in_channels)), dtype=np.float32)
+        missing = np.empty((layout.extent[0] - layout.height, layout.extent[1], self.in_channels), np.float32)
+        for row, source in zip(missing, _reflected(layout.height, layout.extent[0])[layout.height :], strict=True):
+            strip.read(row[None], int(source), 0)
+        return missing
+
+    def _advance(self, place: int) -> Array:
+        """Compute a stage's next row of tiles: the rows of its map that this row of tiles answers for."""
+        stage, plan = self.layout.stages[place], self.layout.plans[place]
+        row = self.next_row[place]
+        top = plan.rows.origins[row]
+        for name in stage.reads:
+            self._ensure(name, top + plan.rows.tile)
+        first, last = (stage.measure(edge) for edge in plan.rows.reach(row))
+        width = stage.measure(self.layout.extent[1])
+        result: Array | None = None
+        columns = range(len(plan.columns.origins))
+        while columns:
+            self.pace.check()
+            several = columns[: self.pace.batch]
+            answers = self._attempt(stage, [(top, plan.columns.origins[column]) for column in several])
+            if answers is None:
+                self._halve(len(several))
+                continue
+            if result is None:
+                result = np.empty((last - first, width, answers.shape[3]), dtype=np.float32)
+            for column, answer in zip(several, answers, strict=True):
+                left, right = (stage.measure(edge) for edge in plan.columns.reach(column))
+                y, x = stage.measure(top), stage.measure(plan.columns.origins[column])
+                result[:, left:right] = answer[first - y : last - y, left - x : right - x]
+            self.pace.done += len(several)
+            columns = columns[len(several) :]
+        assert result is not None  # a plan has at least one column
+        self.next_row[place] += 1
+        self._release(stage)
+        return result
+
+    def _halve(self, tried: int) -> None:
+        self.pace.batch = tried // 2
+        if self.pace.batch == 0:
+            side = self.layout.tile
+            raise OutOfMemory(f"a single tile of {side} x {side} pixels does not fit in memory; use smaller tiles")
+
+    def _attempt(self, stage: Stage, corners: list[tuple[int, int]]) -> Array | None:
+        """A stage's answers for tiles at `corners` (top, left), checked; None where memory ran out."""
+        try:
+            answers = self.runs[stage.name](*(self._tiles(name, corners) for name in stage.reads))
+        except MemoryError:
+            return None
+        side = stage.measure(self.layout.tile)
+        if answers.ndim != 4 or answers.shape[:3] != (len(corners), side, side):
+            raise InvalidResult(f"{stage.name} answered {answers.shape} for {len(corners)} tiles of {side} x {side}")
+        if not np.isfinite(answers).all():
+            raise InvalidResult(f"{stage.name} answered with values that are not finite numbers")
+        return answers
+
+    def _tiles(self, name: str, corners: list[tuple[int, int]]) -> Array:
+        source, strip = self.maps[name], self.strips[name]
+        side = source.measure(self.layout.tile)
+        tiles = np.empty((len(corners), side, side, strip.channels), dtype=np.float32)
+        for tile, (top, left) in zip(tiles, corners, strict=True):
+            strip.read(tile, source.measure(top), source.measure(left))
+        return tiles
+
+    def _release(self, stage: Stage) -> None:
+        """Let go of what no stage will read again."""
+        for name in stage.reads:
+            needed = [self._next_top(place) for place in self.readers[name]]
+            if name == PICTURE:  # its last rows are reflected below it
+                needed.append(self.layout.height - (self.layout.extent[0] - self.layout.height) - 1)
+            self.strips[name].release(self.maps[name].measure(max(min(needed), 0)))
+
+    def _next_top(self, place: int) -> int:
+        """First row, in picture pixels, that a stage still has to read."""
+        origins, row = self.layout.plans[place].rows.origins, self.next_row[place]
+        return min(origins[row:], default=self.layout.extent[0])
+
+
+def _reflected(size: int, extent: int) -> NDArray[np.intp]:
+    """Which of `size` rows or columns stands at each place up to `extent`."""
+    return Axis(size, extent, extent, (0,), (), 0).source(0)

@@ -1,0 +1,99 @@
+"""A network as a sequence of segments: what is computed in one go between two feature maps that are kept.
+
+Tiling a whole network costs a halo of its whole contamination, often thousands of pixels. Between two kept maps only
+the few layers of one segment count: tens of pixels, or none where attention stays inside absolute cells. So pictures of
+any size are restored exactly, segment by segment (`imaging.staged`), and the untiled network is the same segments one
+after the other: both forms are one definition.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+
+from torch import Tensor
+
+from imaging.staged import PICTURE, Stage
+from models.contamination import EDGES, Chain, Distances, common, lattice, shrinkage, spread
+from models.network import RestorationNetwork
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One step from kept maps to the next kept map; all maps are (B, H, W, C).
+
+    Attributes:
+        name: of the segment, and of the map it gives.
+        reads: the maps it takes, by name, and for each the layers between it and where all of them meet.
+        compute: from those maps, in that order, to the new one.
+        layers: what follows where the maps have met; asked for only where a picture is to be cut.
+    """
+
+    name: str
+    reads: Mapping[str, Chain]
+    compute: Callable[..., Tensor]
+    layers: Callable[[], Chain] = tuple
+
+
+class SegmentedNetwork(RestorationNetwork):
+    """A network that is defined by its segments."""
+
+    @abstractmethod
+    def segments(self) -> Sequence[Segment]:
+        """The segments in order of computation; the last one gives the restored picture."""
+
+    def restore(self, x: Tensor) -> Tensor:
+        """Restore (B, C, H, W); see `RestorationNetwork.restore`."""
+        segments = self.segments()
+        last_use = {name: place for place, segment in enumerate(segments) for name in segment.reads}
+        maps = {PICTURE: x.permute(0, 2, 3, 1)}
+        for place, segment in enumerate(segments):
+            maps[segment.name] = segment.compute(*(maps[name] for name in segment.reads))
+            for name in segment.reads:
+                if last_use[name] == place:
+                    del maps[name]
+        return maps[segments[-1].name].permute(0, 3, 1, 2)
+
+
+def stages(network: SegmentedNetwork) -> tuple[Stage, ...]:
+    """What execution by tiles has to know of each segment: resolution, lattice and halo, from its layers alone."""
+    steps = {PICTURE: Fraction(1)}
+    result = []
+    for segment in network.segments():
+        distances, step, pitch = _after(segment, steps, dict.fromkeys(segment.reads, _CLEAN))
+        steps[segment.name] = step
+        halo = ceil(max(distances) * step)
+        result.append(Stage(segment.name, tuple(segment.reads), pitch, halo, step.numerator, step.denominator))
+    return tuple(result)
+
+
+def contamination(network: SegmentedNetwork) -> tuple[int, int]:
+    """Lattice and contamination c of the whole network, in output pixels for c and input pixels for the lattice."""
+    steps, distances = {PICTURE: Fraction(1)}, {PICTURE: _CLEAN}
+    pitches, last = [], PICTURE
+    for segment in network.segments():
+        distances[segment.name], steps[segment.name], pitch = _after(segment, steps, distances)
+        pitches.append(Fraction(pitch))
+        last = segment.name
+    return int(common(pitches)), max(distances[last])
+
+
+_CLEAN: Distances = (0,) * len(EDGES)
+
+
+def _after(
+    segment: Segment, steps: Mapping[str, Fraction], distances: Mapping[str, Distances]
+) -> tuple[Distances, Fraction, int]:
+    """Contamination and step (picture pixels for each of its own) of the map that a segment gives, and its lattice."""
+    met = {name: spread(chain, distances[name]) for name, chain in segment.reads.items()}
+    sizes = {steps[name] * shrinkage(chain) for name, chain in segment.reads.items()}
+    if len(sizes) != 1:
+        raise ValueError(f"the maps that {segment.name} reads meet at different sizes: {sorted(sizes)}")
+    (size,) = sizes
+    layers = segment.layers()
+    pitches = [lattice(chain + layers, steps[name]) for name, chain in segment.reads.items()]
+    largest = tuple(map(max, zip(*met.values(), strict=True)))
+    return spread(layers, largest), size * shrinkage(layers), int(common(map(Fraction, pitches)))
