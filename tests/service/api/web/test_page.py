@@ -1,0 +1,402 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from service_bench import Bench, encoded, inverted, picture, pixels, png, served, wait_for_state
+
+from imaging import quality
+from imaging.codec import decode
+from service.api import app as application
+from service.catalogue import Catalogue
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[4]
+DATA = Path(os.environ.get("UNSEAM_DATA", ROOT.parent / "shared" / "data"))
+
+Open = Callable[..., Any]
+Drop = Callable[..., None]
+
+
+def expect(locator: Any) -> Any:
+    from playwright.sync_api import expect
+
+    return expect(locator, "")
+
+
+def a_png(name: str = "rainy.png", width: int = 300, height: int = 200, seed: int = 1) -> tuple[str, str, bytes]:
+    return name, "image/png", png(width, height, seed)
+
+
+def frames(page: Any, state: str) -> Any:
+    return page.locator(f"#strip li[data-state={state}]")
+
+
+def downloaded(page: Any) -> tuple[str, bytes]:
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+def shown(page: Any) -> NDArray[np.uint8]:
+    """The viewer's pixels as they are on the screen, nothing lying over them."""
+    hide = "value => document.querySelectorAll('.zoom, .side, .divider').forEach(e => e.style.visibility = value)"
+    page.evaluate(hide, "hidden")
+    taken = page.locator("#viewer").screenshot()
+    page.evaluate(hide, "")
+    return np.asarray(Image.open(io.BytesIO(taken)).convert("RGB"))
+
+
+def test_a_dropped_picture_is_restored_and_its_pixels_can_be_downloaded(
+    bench: Bench, open_page: Open, drop: Drop
+) -> None:
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        file = a_png()
+        drop(page, file)
+        expect(frames(page, "succeeded")).to_have_count(1)
+        name, content = downloaded(page)
+        expect(page.locator("#status")).to_have_text("rainy.png is restored")
+        expect(page.locator("#facts")).to_have_text(re.compile(r"Remove rain · 300 . 200 · \d+ kB · restored in"))
+    assert name == "rainy-derain.png"
+    np.testing.assert_array_equal(pixels(content), inverted(file[2]))
+    assert [path for path in bench.folder.rglob("*.result")] == [], "a fetched result has no business on the server"
+
+
+def test_two_pictures_at_once_each_get_their_own_result(bench: Bench, open_page: Open, drop: Drop) -> None:
+    bench.runner.seconds = 0.002
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        files = [a_png("one.png", 300, 200, seed=1), a_png("two.png", 210, 310, seed=2)]
+        drop(page, *files)
+        expect(frames(page, "succeeded")).to_have_count(2)
+        for name, _, content in files:
+            page.get_by_role("button", name=f"{name}: Restored").click()
+            expect(page.locator("#name")).to_have_text(name)
+            saved, result = downloaded(page)
+            assert saved == name.replace(".png", "-derain.png")
+            np.testing.assert_array_equal(pixels(result), inverted(content))
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download all").click()
+        assert download.value.suggested_filename == "one-derain.png"
+
+
+def test_progress_is_told_in_tiles(bench: Bench, open_page: Open, drop: Drop) -> None:
+    bench.runner.seconds = 0.01
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        drop(page, a_png())
+        while bench.runner.tiles < 16:
+            page.wait_for_timeout(1)
+        bench.runner.go.clear()
+        page.wait_for_timeout(100)
+        done = bench.runner.tiles
+        expect(page.locator("#progress-words")).to_have_text(re.compile(rf"^{done} of 35 tiles"))
+        value = page.locator("#progress progress").get_attribute("value")
+        assert float(value) == pytest.approx(done / 35)
+        # Tiles still to do are darker than those done.
+        lines = shown(page).mean(axis=(1, 2))
+        middle = len(lines) // 2
+        assert lines[middle - 150 : middle - 100].mean() > lines[middle + 100 : middle + 150].mean() + 20
+        bench.runner.go.set()
+        expect(frames(page, "succeeded")).to_have_count(1)
+        expect(page.locator("#progress")).to_be_hidden()
+
+
+def test_the_divider_is_moved_by_mouse_and_by_keyboard(bench: Bench, open_page: Open, drop: Drop) -> None:
+    grey = encoded(Image.new("RGB", (300, 200), (40, 80, 120)))
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        drop(page, ("grey.png", "image/png", grey))
+        expect(frames(page, "succeeded")).to_have_count(1)
+        slider = page.get_by_role("slider", name="Divide before and after")
+        expect(slider).to_have_attribute("aria-valuenow", "50")
+        view = shown(page)
+        height, width, _ = view.shape
+        assert view[height // 2, width // 2 - 20].tolist() == [40, 80, 120]
+        assert view[height // 2, width // 2 + 20].tolist() == [215, 175, 135]
+
+        box = page.locator("#viewer").bounding_box()
+        page.mouse.move(box["x"] + width / 2, box["y"] + height / 2)
+        page.mouse.down()
+        page.mouse.move(box["x"] + width * 0.7, box["y"] + height / 2, steps=4)
+        page.mouse.up()
+        expect(slider).to_have_attribute("aria-valuenow", "70")
+        assert shown(page)[height // 2, int(width * 0.68)].tolist() == [40, 80, 120]
+
+        slider.focus()
+        page.keyboard.press("ArrowLeft")
+        expect(slider).to_have_attribute("aria-valuetext", "68 % before, 32 % after")
+        page.keyboard.press("Home")
+        expect(slider).to_have_attribute("aria-valuenow", "0")
+        page.keyboard.press("End")
+        expect(slider).to_have_attribute("aria-valuenow", "100")
+
+
+def test_one_to_one_shows_every_pixel_of_a_large_picture_and_pans(bench: Bench, open_page: Open, drop: Drop) -> None:
+    original = picture(2600, 1800)
+    bench.runner.go.clear()
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        drop(page, ("large.png", "image/png", encoded(original)))
+        viewer = page.locator("#viewer")
+        expect(page.locator("#facts")).to_contain_text("2,600 \u00d7 1,800")
+        page.get_by_role("button", name="Cancel").click()  # nothing lies over it now
+        page.get_by_role("button", name="1:1").click()
+        expect(page.locator(".zoom output")).to_have_text("100 %")
+        expect(viewer).to_have_class(re.compile("zoomed"))
+        _expect_pixels(page, np.asarray(original))
+        viewer.focus()
+        for _ in range(30):
+            page.keyboard.press("ArrowLeft")
+        _expect_pixels(page, np.asarray(original), left=0)
+        page.keyboard.press("0")
+        expect(viewer).not_to_have_class(re.compile("zoomed"))
+
+
+def _expect_pixels(page: Any, whole: NDArray[np.uint8], left: int | None = None) -> None:
+    """The viewer shows a part of the picture, pixel for pixel; `left` is where that part begins."""
+    for _ in range(40):
+        part = shown(page)[100:164, 100:164]
+        for x in range(100, whole.shape[1] - 64) if left is None else [left + 100]:
+            rows = np.flatnonzero((whole[:-64, x] == part[0, 0]).all(axis=1))
+            if any(np.array_equal(whole[y : y + 64, x : x + 64], part) for y in rows):
+                return
+        page.wait_for_timeout(100)
+    raise AssertionError("the viewer never showed the picture's own pixels")
+
+
+def test_a_running_job_is_cancelled_and_can_be_tried_again(bench: Bench, open_page: Open, drop: Drop) -> None:
+    bench.runner.go.clear()
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        with page.expect_response("**/restore?*") as answer:
+            drop(page, a_png())
+        job = answer.value.json()["id"]
+        wait_for_state(http, job, "running")
+        page.get_by_role("button", name="Cancel").click()
+        wait_for_state(http, job, "cancelled")
+        expect(page.locator("#status")).to_have_text("rainy.png is cancelled")
+        expect(page.get_by_role("link", name="Download")).to_be_hidden()
+        bench.runner.go.set()
+        page.get_by_role("button", name="Try again").click()
+        expect(frames(page, "succeeded")).to_have_count(1)
+
+
+def test_a_removed_picture_is_cancelled_and_the_next_is_shown(bench: Bench, open_page: Open, drop: Drop) -> None:
+    bench.runner.go.clear()
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        with page.expect_response("**/restore?*") as answer:
+            drop(page, a_png("one.png"))
+        drop(page, a_png("two.png", seed=2))
+        page.get_by_role("button", name="Remove one.png").click()
+        wait_for_state(http, answer.value.json()["id"], "cancelled")
+        expect(page.locator("#name")).to_have_text("two.png")
+        bench.runner.go.set()
+        expect(frames(page, "succeeded")).to_have_count(1)
+        page.get_by_role("button", name="Remove two.png").click()
+        expect(page.get_by_text("Drop pictures here")).to_be_visible()
+        expect(page.get_by_role("button", name="Choose pictures")).to_be_focused()
+
+
+def test_an_error_is_told_in_the_services_words(bench: Bench, open_page: Open, drop: Drop) -> None:
+    with bench.client() as http:
+        page = open_page(str(http.base_url), expect_refusals=True)
+        drop(page, ("letter.jpg", "image/jpeg", b"Dear Sir or Madam"), a_png())
+        fault = page.get_by_role("alert").filter(visible=True)
+        expect(fault).to_contain_text("Unsupported image")
+        expect(fault).to_contain_text("This is text, not a picture.")
+        expect(frames(page, "succeeded")).to_have_count(1)
+        page.get_by_role("button", name="rainy.png: Restored").click()
+        expect(fault).to_have_count(0)
+
+
+def test_a_network_that_fails_is_told_and_tried_again(bench: Bench, open_page: Open, drop: Drop) -> None:
+    bench.runner.error = RuntimeError("broken")
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        drop(page, a_png())
+        expect(page.locator("#fault")).to_contain_text("Something went wrong inside the server")
+        bench.runner.error = None
+        page.get_by_role("button", name="Try again").click()
+        expect(frames(page, "succeeded")).to_have_count(1)
+        expect(page.locator("#fault")).to_be_hidden()
+
+
+def test_a_full_server_is_asked_again(bench: Bench, open_page: Open, drop: Drop) -> None:
+    bench.runner.go.clear()
+    with bench.client(max_backlog_tile_units=1) as http:
+        page = open_page(str(http.base_url), expect_refusals=True)
+        drop(page, a_png("one.png", 150, 150))
+        expect(frames(page, "running")).to_have_count(1)
+        drop(page, a_png("two.png", 150, 150, seed=2))
+        expect(page.locator("#progress-words")).to_contain_text("The server is busy; asking again in")
+        bench.runner.go.set()
+        expect(frames(page, "succeeded")).to_have_count(2)
+
+
+def test_a_server_with_keys_asks_for_one(bench: Bench, open_page: Open, drop: Drop) -> None:
+    with bench.client(api_keys=(hashlib.sha256(b"mine").hexdigest(),)) as http:
+        page = open_page(str(http.base_url), expect_refusals=True)
+        drop(page, a_png())
+        dialog = page.get_by_role("dialog", name="API key")
+        dialog.get_by_label("Key").fill("mine")
+        dialog.get_by_role("button", name="Use this key").click()
+        expect(frames(page, "succeeded")).to_have_count(1)
+
+
+def test_a_picture_is_pasted(bench: Bench, open_page: Open, drop: Drop) -> None:
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        page.locator("#choose:enabled").wait_for()
+        page.evaluate(
+            """content => {
+                const clipboardData = new DataTransfer();
+                const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+                clipboardData.items.add(new File([bytes], "image.png", {type: "image/png"}));
+                document.dispatchEvent(new ClipboardEvent("paste", {clipboardData}));
+            }""",
+            base64.b64encode(png()).decode(),
+        )
+        expect(frames(page, "succeeded")).to_have_count(1)
+
+
+def test_the_keyboard_alone_chooses_a_task_and_a_picture(bench: Bench, open_page: Open, tmp_path: Path) -> None:
+    (tmp_path / "rainy.png").write_bytes(png())
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        page.locator("#choose:enabled").wait_for()
+        focused = []
+        for _ in range(12):
+            page.keyboard.press("Tab")
+            focused.append(page.evaluate("document.activeElement.id || document.activeElement.name"))
+            if focused[-1] == "choose":
+                break
+        assert "task" in focused
+        with page.expect_file_chooser() as chooser:
+            page.keyboard.press("Enter")
+        chooser.value.set_files(tmp_path / "rainy.png")
+        expect(frames(page, "succeeded")).to_have_count(1)
+
+
+def test_everything_to_press_or_fill_has_a_name(bench: Bench, open_page: Open, drop: Drop) -> None:
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        drop(page, a_png())
+        expect(frames(page, "succeeded")).to_have_count(1)
+        tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    kinds = {"button", "link", "slider", "radio", "textbox", "combobox", "list", "progressbar"}
+    nameless = [
+        node["role"]["value"]
+        for node in tree
+        if not node["ignored"] and node["role"]["value"] in kinds - {"list"} and not node["name"]["value"].strip()
+    ]
+    assert nameless == []
+
+
+def test_a_kind_of_file_that_browsers_cannot_show_is_restored_all_the_same(
+    bench: Bench, open_page: Open, drop: Drop
+) -> None:
+    tiff = encoded(picture(120, 90), "tiff")
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        drop(page, ("scan.tif", "image/tiff", tiff))
+        expect(frames(page, "succeeded")).to_have_count(1)
+        expect(page.get_by_text("cannot display this kind of file")).to_be_visible()
+        name, content = downloaded(page)
+    assert name == "scan-derain.tif"
+    np.testing.assert_array_equal(pixels(content), inverted(tiff))
+
+
+def test_options_are_sent(bench: Bench, open_page: Open, drop: Drop) -> None:
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        page.get_by_text("Options").click()
+        page.get_by_label("Save as").select_option("JPEG")
+        page.get_by_label("Quality").fill("40")
+        page.get_by_label("Metadata").select_option("keep none")
+        with page.expect_request("**/restore?*") as request:
+            drop(page, a_png())
+        expect(frames(page, "succeeded")).to_have_count(1)
+        name, content = downloaded(page)
+    assert request.value.url.endswith("?task=derain&format=jpeg&quality=40&keep=none")
+    assert name == "rainy-derain.jpg"
+    assert content.startswith(b"\xff\xd8\xff")
+
+
+def test_a_picture_of_24_megapixels_does_not_freeze_the_page(bench: Bench, open_page: Open, drop: Drop) -> None:
+    large = picture(1200, 800).resize((6000, 4000))
+    bench.runner.go.clear()
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        page.locator("#choose:enabled").wait_for()
+        page.evaluate("""() => {
+            window.longest = 0;
+            let last = performance.now();
+            requestAnimationFrame(function frame(now) {
+                window.longest = Math.max(window.longest, now - last);
+                last = now;
+                requestAnimationFrame(frame);
+            });
+        }""")
+        transferred = encoded(large, "jpeg")
+        page.set_input_files("#files", {"name": "large.jpg", "mimeType": "image/jpeg", "buffer": transferred})
+        expect(page.locator("#facts")).to_contain_text("6,000 \u00d7 4,000")
+        page.get_by_role("button", name="1:1").click()
+        expect(page.locator(".zoom output")).to_have_text("100 %")
+        page.wait_for_timeout(700)
+        longest_ms = page.evaluate("window.longest")
+        page.get_by_role("button", name="Cancel").click()
+    assert longest_ms < 400
+
+
+def test_nothing_is_wider_than_a_phone(bench: Bench, open_page: Open, drop: Drop) -> None:
+    with bench.client() as http:
+        page = open_page(str(http.base_url), viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True)
+        drop(page, *(a_png(f"{n}.png", seed=n) for n in range(6)))
+        expect(frames(page, "succeeded")).to_have_count(6)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        box = page.locator("#viewer").bounding_box()
+        slider = page.get_by_role("slider", name="Divide before and after")
+        page.touchscreen.tap(box["x"] + box["width"] * 0.25, box["y"] + box["height"] / 2)
+        expect(slider).to_have_attribute("aria-valuenow", re.compile("2[45]"))
+
+
+def test_the_documentation_tries_requests_without_another_host(bench: Bench, open_page: Open) -> None:
+    with bench.client() as http:
+        page = open_page(f"{http.base_url}docs".replace("//docs", "/docs"))
+        page.get_by_text("What this server can do", exact=True).click()
+        page.get_by_role("button", name="Execute").click()
+        expect(page.locator(".live-responses-table .response-col_status").first).to_contain_text("200")
+        expect(page.locator(".live-responses-table")).to_contain_text("inverter")
+
+
+@pytest.mark.skipif(
+    not list((ROOT / "artifacts").glob("*derain*")), reason="no derain network is exported: unseam export --missing"
+)
+@pytest.mark.skipif(not (DATA / "rain").is_dir(), reason="no public test pictures; UNSEAM_DATA says where they are")
+def test_the_page_takes_the_rain_off_a_photograph(tmp_path: Path, open_page: Open) -> None:
+    rainy, clean, _ = (DATA / "rain" / "pairs.tsv").read_text().splitlines()[1].split("\t")
+    chosen = Settings.model_validate({"spool": tmp_path / "spool", "threads": 1})
+    with served(application.create(chosen, Catalogue.read(ROOT / "artifacts"))) as address:
+        page = open_page(address, expect_refusals=True)
+        page.locator("#choose:enabled").wait_for()
+        page.set_input_files("#files", DATA / "rain" / rainy)
+        expect(frames(page, "succeeded").first).to_be_visible(timeout=60_000)
+        _, content = downloaded(page)
+    target, before, after = (
+        quality.luma(decode(data).pixels)
+        for data in ((DATA / "rain" / clean).read_bytes(), (DATA / "rain" / rainy).read_bytes(), content)
+    )
+    assert quality.psnr(after, target) > quality.psnr(before, target) + 4
