@@ -61,6 +61,28 @@ class Settings(BaseSettings):
         None, description="folder for uploads and results; by default the system's temporary one"
     )
 
+    redis_url: str | None = Field(
+        None,
+        description="Redis of the job queue (redis://, rediss://, unix:// or "
+        "redis+sentinel://host:port,host:port/master-name); without it, the queue lives in the API's process",
+    )
+    blobs: str = Field(
+        "blobs",
+        min_length=1,
+        description="where uploads and results lie with Redis: a shared folder or s3://bucket/prefix",
+    )
+    max_attempts: int = Field(3, ge=1, description="workers that a job may take down before it is given up")
+    stall_s: float = Field(120, gt=0, description="a call of a network that takes longer ends its worker")
+    recycle_jobs: int | None = Field(None, ge=1, description="jobs after which a worker ends, to be started afresh")
+    recycle_bytes: int | None = Field(None, ge=1, description="memory growth after which a worker ends")
+    metrics_port: int = Field(9108, ge=0, le=65535, description="port of a worker's metrics; 0 takes a free one")
+    sweep_s: float = Field(
+        60, gt=0, description="the janitor deletes files that belong to no job after they were seen so far apart, twice"
+    )
+    record_ttl_s: float = Field(
+        86_400, gt=0, description="how long a job is remembered after its result has gone (410, then 404)"
+    )
+
     wait_s: float = Field(60, ge=0, description="how long POST /restore waits for the picture before it answers 202")
     max_wait_s: float = Field(600, ge=0, description="longest wait that a client may ask for (Prefer: wait=N)")
     result_ttl_s: float = Field(3600, gt=0, description="how long a result can be fetched")

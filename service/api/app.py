@@ -17,9 +17,11 @@ from service.api.dependencies import Services
 from service.api.observe import Observe
 from service.catalogue import Catalogue
 from service.engine import Options
+from service.jobs import blobs
 from service.jobs.embedded import EmbeddedQueue
 from service.jobs.inference import Inference, Load
 from service.jobs.pace import Pace
+from service.jobs.redis_queue import RedisQueue
 from service.metrics import Metrics
 from service.settings import Settings
 
@@ -33,7 +35,7 @@ Every error is `application/problem+json`: a kind for machines, a sentence for p
 
 
 def create(settings: Settings, catalogue: Catalogue, load: Load = runners.load) -> FastAPI:
-    """The application with its queue inside the process.
+    """The application, with its queue inside the process or over Redis.
 
     Args:
         settings: of this process.
@@ -45,12 +47,7 @@ def create(settings: Settings, catalogue: Catalogue, load: Load = runners.load) 
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        options = Options(settings.backend, settings.device, settings.threads, settings.batch)
-        pace = Pace()
-        inference = Inference(
-            catalogue, options, metrics=metrics, pace=pace, fixed_batch=settings.fixed_batch, load=load
-        )
-        queue = EmbeddedQueue(settings, inference, pace, limits, metrics)
+        queue = _queue(settings, catalogue, limits, metrics, load)
         app.state.services = Services(settings, limits, catalogue, queue, queue.folder, metrics, CapacityLimiter(4))
         await queue.start()
         try:
@@ -73,3 +70,14 @@ def create(settings: Settings, catalogue: Catalogue, load: Load = runners.load) 
         app.include_router(module.router)
     pages.install(app)
     return app
+
+
+def _queue(
+    settings: Settings, catalogue: Catalogue, limits: Limits, metrics: Metrics, load: Load
+) -> EmbeddedQueue | RedisQueue:
+    if settings.redis_url:
+        return RedisQueue(settings, blobs.connect(settings.blobs), metrics)
+    pace = Pace()
+    options = Options(settings.backend, settings.device, settings.threads, settings.batch)
+    inference = Inference(catalogue, options, metrics=metrics, pace=pace, fixed_batch=settings.fixed_batch, load=load)
+    return EmbeddedQueue(settings, inference, pace, limits, metrics)

@@ -43,9 +43,13 @@ class Lanes:
         for pipeline in self._lanes.values():
             pipeline.start()
 
+    def lane_of(self, order: Order) -> str:
+        """In which lane an order is done."""
+        return lane(order, self._large_tiles)
+
     def put(self, work: Work) -> None:
         """Append to the waiting work of its lane."""
-        self._lanes[lane(work.order, self._large_tiles)].put(work)
+        self._lanes[self.lane_of(work.order)].put(work)
 
     def stop(self, timeout_s: float) -> None:
         """See `Pipeline.stop`."""

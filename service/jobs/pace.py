@@ -27,3 +27,8 @@ class Pace:
         with self._lock:
             known = self._seconds_per_unit
             return units * known.get(model, max(known.values(), default=1.0))
+
+    def rates(self) -> dict[str, float]:
+        """What has been measured."""
+        with self._lock:
+            return dict(self._seconds_per_unit)

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import time
+
+import httpx
+import numpy as np
+import pytest
+from redis_bench import RedisBench, RedisServer
+from service_bench import Bench, inverted, pixels, png, wait_for_state
+
+RESTORE = "/restore?task=derain"
+ASYNC = {"Prefer": "respond-async"}
+
+
+def submitted(client: httpx.Client, content: bytes, **headers: str) -> str:
+    answer = client.post(RESTORE, content=content, headers=ASYNC | headers)
+    assert answer.status_code == 202, answer.text
+    job: str = answer.json()["id"]
+    return job
+
+
+def test_a_picture_goes_through_redis_and_a_worker_and_leaves_nothing(bench: RedisBench) -> None:
+    content = png(200, 100)
+    with bench.client(record_ttl_s=0.1, result_ttl_s=0.1) as client, bench.worker(record_ttl_s=0.1, result_ttl_s=0.1):
+        answer = client.post(RESTORE, content=content)
+        assert answer.status_code == 200, answer.text
+        np.testing.assert_array_equal(pixels(answer.content), inverted(content))
+        assert answer.headers["server-timing"].startswith("queue;dur=")
+    time.sleep(0.3)
+    assert bench.left_behind() == []
+
+
+def test_a_job_waits_in_redis_until_a_worker_comes(bench: RedisBench) -> None:
+    with bench.client() as client:
+        assert client.get("/readyz").status_code == 503
+        first, second = submitted(client, png()), submitted(client, png(300, 200))
+        assert client.get(f"/jobs/{first}").json()["position"] == 0
+        view = client.get(f"/jobs/{second}").json()
+        assert (view["state"], view["position"]) == ("queued", 1)
+        assert view["estimate_s"] > 0
+        with bench.worker():
+            assert client.get("/readyz").status_code == 200
+            view = wait_for_state(client, second, "succeeded")
+            assert view["tiles_done"] == view["tiles_total"] > 1
+            assert set(view["stages_s"]) >= {"queue", "decode", "infer", "encode"}
+
+
+def test_two_api_processes_are_one_service(bench: RedisBench) -> None:
+    other = RedisBench(bench.folder.parent / "other", bench.server)
+    other.blobs = bench.blobs
+    with bench.client() as here, other.client() as there, bench.worker():
+        bench.runner.seconds = 0.01
+        job = submitted(here, png(300, 300))
+        with there.stream("GET", f"/jobs/{job}/events") as stream:
+            events = [line for line in stream.iter_lines() if line.startswith("event")]
+        assert events[-1] == "event: end"
+        assert len(events) > 3
+        assert there.get(f"/jobs/{job}/result").content == here.get(f"/jobs/{job}/result").content
+
+
+def test_a_key_makes_one_job_and_is_refused_for_another_picture(bench: RedisBench) -> None:
+    with bench.client() as client, bench.worker():
+        jobs = {submitted(client, png(), **{"Idempotency-Key": "k"}) for _ in range(3)}
+        assert len(jobs) == 1
+        other = client.post(RESTORE, content=png(seed=2), headers={"Idempotency-Key": "k"})
+        assert other.status_code == 422
+        client.delete(f"/jobs/{jobs.pop()}")
+        assert client.post(RESTORE, content=png(seed=2), headers={"Idempotency-Key": "k"}).status_code == 200
+    assert not list(bench.blobs.rglob("uploads/*"))
+
+
+def test_a_queued_job_is_cancelled_and_never_started(bench: RedisBench) -> None:
+    with bench.client() as client:
+        job = submitted(client, png())
+        assert client.delete(f"/jobs/{job}").json()["state"] == "cancelled"
+        with bench.worker():
+            assert client.post(RESTORE, content=png()).status_code == 200
+        view = client.get(f"/jobs/{job}").json()
+        assert (view["state"], view["started_at"]) == ("cancelled", None)
+
+
+def test_a_running_job_is_cancelled_between_batches(bench: RedisBench) -> None:
+    with bench.client() as client, bench.worker() as worker:
+        bench.runner.seconds = 0.02
+        job = submitted(client, png(400, 400))
+        wait_for_state(client, job, "running")
+        client.delete(f"/jobs/{job}")
+        deadline = time.monotonic() + 3
+        while len(worker._attempts):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert bench.runner.tiles < 80
+        assert client.get(f"/jobs/{job}").json()["state"] == "cancelled"
+    assert not list(bench.blobs.rglob("*/*"))
+
+
+def test_rqs_stop_command_cancels_too(bench: RedisBench) -> None:
+    with bench.client() as client, bench.worker() as worker:
+        bench.runner.seconds = 0.02
+        job = submitted(client, png(400, 400))
+        wait_for_state(client, job, "running")
+        worker.handle_payload({"data": f'{{"command": "stop-job", "job_id": "{job}"}}'.encode()})
+        wait_for_state(client, job, "cancelled")
+
+
+def test_a_damaged_picture_fails_with_its_error(bench: RedisBench) -> None:
+    with bench.client() as client, bench.worker():
+        answer = client.post(RESTORE, content=png(200, 200)[:5000])
+        assert answer.status_code == 422
+
+
+def test_an_expired_result_is_gone_and_then_the_record(bench: RedisBench) -> None:
+    times = {"result_ttl_s": 0.3, "record_ttl_s": 1.5}
+    with bench.client(**times) as client, bench.worker(**times), bench.janitor(**times):
+        job = submitted(client, png())
+        wait_for_state(client, job, "succeeded")
+        seen = []
+        while not seen or seen[-1] != 404:
+            seen.append(client.get(f"/jobs/{job}/result").status_code)
+            time.sleep(0.05)
+        assert sorted(set(seen)) == [200, 404, 410]
+    assert bench.left_behind() == []
+
+
+def test_shedding_is_by_cost_and_says_when_to_come_back(bench: RedisBench) -> None:
+    with bench.client(max_backlog_tile_units=3) as client:
+        submitted(client, png(240, 240))
+        refused = client.post(RESTORE, content=png(240, 240), headers=ASYNC)
+        assert refused.status_code == 429
+        assert 1 <= int(refused.headers["retry-after"]) <= 4  # 1 s for each unit as long as nothing was measured
+        assert refused.json()["backlog_tile_units"] == pytest.approx(1.6, abs=0.1)
+        with bench.worker():
+            time.sleep(int(refused.headers["retry-after"]))
+            submitted(client, png(240, 240))
+    assert len(list(bench.blobs.rglob("uploads/*"))) <= 1
+
+
+def test_room_for_uploads_and_results_is_bounded(bench: RedisBench) -> None:
+    content = png(100, 100)
+    with bench.client(max_body_bytes=40_000, max_spool_bytes=50_000) as client, bench.worker():
+        job = submitted(client, content)
+        wait_for_state(client, job, "succeeded")
+        refused = client.post(RESTORE, content=content)
+        assert refused.json()["type"] == "urn:unseam:problem:storage-full"
+        assert 3500 < int(refused.headers["retry-after"]) <= 3600
+        client.delete(f"/jobs/{job}")
+        assert client.post(RESTORE, content=content).status_code == 200
+
+
+def test_ten_thousand_queued_jobs_do_not_slow_the_answers(bench: RedisBench) -> None:
+    from service.jobs import control, records
+
+    with bench.client(max_backlog_tile_units=10**6) as client:
+        job = submitted(client, png())
+        redis = bench.server.client
+        fields = redis.hgetall(records.record(job))
+        template = records.parse(job, fields).order
+        submit = records.script(redis, "submit")
+        with redis.pipeline(transaction=False) as commands:
+            for number in range(10_000):
+                arguments = records.submission(f"{number:032x}", template, max_cost_units=10**6, max_bytes=10**12)
+                submit(args=arguments, client=commands)
+            commands.execute()
+        queue = control.queues(redis)["small"]
+        queue.enqueue_many(
+            [queue.prepare_data(control.RESTORE, (f"{n:032x}",), job_id=f"{n:032x}") for n in range(2000)]
+        )
+        took = []
+        for number in (0, 5000, 9999):
+            start = time.perf_counter()
+            view = client.get(f"/jobs/{number:032x}").json()
+            took.append(time.perf_counter() - start)
+            assert view["position"] == number + 1
+        start = time.perf_counter()
+        last = submitted(client, png())
+        took.append(time.perf_counter() - start)
+        assert client.get(f"/jobs/{last}").json()["position"] == 10_001
+        assert client.get("/healthz").status_code == 200
+        assert max(took) < 0.5, took  # milliseconds on a quiet machine
+
+
+def test_a_cluster_is_refused_by_name(bench: RedisBench, tmp_path_factory: pytest.TempPathFactory) -> None:
+    from service.jobs import connection
+
+    cluster = RedisServer(tmp_path_factory.mktemp("cluster"), "--cluster-enabled", "yes")
+    cluster.start()
+    try:
+        with pytest.raises(connection.InvalidAddress, match="Redis Cluster, which is not supported"):
+            connection.refuse_cluster(cluster.client)
+    finally:
+        cluster.stop()
+
+
+def test_while_redis_is_away_waiting_clients_wait_and_others_are_told(tmp_path_factory: pytest.TempPathFactory) -> None:
+    server = RedisServer(tmp_path_factory.mktemp("away"))
+    server.start()
+    bench = RedisBench(tmp_path_factory.mktemp("bench"), server)
+    import threading
+
+    answers: list[httpx.Response] = []
+    content = png(300, 300)
+    try:
+        with bench.client() as client, bench.worker(), bench.janitor():
+            bench.runner.go.clear()
+            waiting = threading.Thread(target=lambda: answers.append(client.post(RESTORE, content=content)))
+            waiting.start()
+            deadline = time.monotonic() + 5
+            while not server.client.zcard("unseam:unfinished") or not server.client.zcard("rq:wip:unseam"):
+                assert time.monotonic() < deadline
+            server.kill()
+            refused = client.post(RESTORE, content=png())
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+            assert client.get("/healthz").status_code == 200
+            bench.runner.go.set()  # the picture is finished while Redis is away
+            time.sleep(1)
+            server.start()
+            waiting.join(20)
+            assert answers[0].status_code == 200
+            np.testing.assert_array_equal(pixels(answers[0].content), inverted(content))
+    finally:
+        server.stop()
+
+
+def test_the_embedded_queue_needs_no_redis(tmp_path_factory: pytest.TempPathFactory) -> None:
+    bench = Bench(tmp_path_factory.mktemp("embedded"))
+    with bench.client() as client:
+        assert client.post(RESTORE, content=png()).status_code == 200
