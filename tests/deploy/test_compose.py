@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+OURS = ("api", "worker", "janitor", "exporter")
+FILES = {"gpu": ["docker-compose.yml"], "cpu": ["docker-compose.yml", "compose.cpu.yml"]}
+
+
+@pytest.fixture(scope="module", params=FILES)
+def stack(
+    request: pytest.FixtureRequest, deploy: Path, program: Callable[[str], str], tmp_path_factory: Any
+) -> dict[str, Any]:
+    """The stack as docker-compose reads it, made ready by deploy/prepare in a copy."""
+    folder = tmp_path_factory.mktemp("stack") / "deploy"
+    shutil.copytree(deploy, folder, ignore=shutil.ignore_patterns(".env", "secrets"))
+    subprocess.run([folder / "prepare"], check=True)
+    command = [program("docker-compose"), *(part for name in FILES[request.param] for part in ("-f", name)), "config"]
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]}, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "WARN" not in done.stderr.upper(), done.stderr
+    loaded: dict[str, Any] = yaml.safe_load(done.stdout)
+    return loaded
+
+
+def test_redis_is_reached_from_inside_only(stack: dict[str, Any]) -> None:
+    redis = stack["services"]["redis"]
+    assert "ports" not in redis
+    assert list(redis["networks"]) == ["queue"]
+    assert stack["networks"]["queue"]["internal"] is True
+
+
+def test_only_the_proxy_can_be_published_beyond_this_host(stack: dict[str, Any]) -> None:
+    for name, service in stack["services"].items():
+        for port in service.get("ports", []):
+            assert str(port).startswith("127.0.0.1:"), name
+
+
+def test_our_containers_have_no_root_to_lose(stack: dict[str, Any]) -> None:
+    ours = [name for name in stack["services"] if name.startswith(OURS)]
+    assert len(ours) >= 4
+    for name in ours:
+        service = stack["services"][name]
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+
+
+def test_every_container_keeps_its_log_short_and_comes_back(stack: dict[str, Any]) -> None:
+    for name, service in stack["services"].items():
+        assert service["logging"]["options"]["max-size"], name
+        assert service["restart"] == ("on-failure" if name == "exporter" else "always"), name
+
+
+def test_no_image_floats(stack: dict[str, Any]) -> None:
+    for name, service in stack["services"].items():
+        tag = service["image"].rpartition(":")[2]
+        assert name.startswith(OURS) or (tag != "latest" and any(sign.isdigit() for sign in tag)), name
+
+
+def test_workers_may_end_what_they_do(stack: dict[str, Any]) -> None:
+    for name, service in stack["services"].items():
+        if name.startswith(("worker", "api", "janitor")):
+            assert service["stop_grace_period"] in ("90s", "1m30s"), name
+
+
+def test_no_secret_is_in_an_environment(stack: dict[str, Any]) -> None:
+    for name, service in stack["services"].items():
+        for variable, value in service.get("environment", {}).items():
+            secret = any(word in variable for word in ("PASSWORD", "REDIS_URL", "SECRET"))
+            assert not (secret and value) or variable.endswith("_FILE"), f"{name}: {variable}"
+
+
+def test_the_gpu_worker_reserves_gpus_and_is_left_out_elsewhere(stack: dict[str, Any]) -> None:
+    for name in ("worker", "dcgm-exporter"):
+        service = stack["services"][name]
+        devices = service["deploy"]["resources"]["reservations"]["devices"]
+        assert [(device["driver"], device["capabilities"]) for device in devices] == [("nvidia", ["gpu"])]
+        assert service["profiles"] == ["gpu"]
+
+
+def test_a_cpu_worker_answers_to_the_name_that_prometheus_asks_for(stack: dict[str, Any]) -> None:
+    if worker := stack["services"].get("worker-cpu"):
+        assert worker["networks"]["default"]["aliases"] == ["worker"]
+        assert "deploy" not in worker
+
+
+def test_the_proxy_takes_its_configuration(deploy: Path, program: Callable[[str], str]) -> None:
+    command = [program("haproxy"), "-c", "-f", deploy / "haproxy" / "haproxy.cfg"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stdout + done.stderr
+
+
+def test_redis_takes_its_configuration_and_asks_for_the_password(
+    deploy: Path, program: Callable[[str], str], tmp_path: Path
+) -> None:
+    server, client = program("redis-server"), program("redis-cli")
+    lines = (deploy / "redis" / "redis.conf").read_text().replace("dir /data", f"dir {tmp_path}")
+    lines = lines.replace("port 6379", "port 0") + f"unixsocket {tmp_path}/redis\nrequirepass secret\n"
+    with subprocess.Popen([server, "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        assert process.stdin
+        process.stdin.write(lines.encode())
+        process.stdin.close()
+
+        def ask(*words: str, password: str | None) -> str:
+            login = ["-a", password, "--no-auth-warning"] if password else []
+            done = subprocess.run([client, "-s", tmp_path / "redis", *login, *words], capture_output=True, text=True)
+            return done.stdout.strip()
+
+        try:
+            for _ in range(100):
+                if (answer := ask("ping", password="secret")) == "PONG":
+                    break
+            assert answer == "PONG"
+            assert "NOAUTH" in ask("ping", password=None)
+            assert ask("config", "get", "maxmemory-policy", password="secret").endswith("noeviction")
+            assert ask("config", "get", "appendonly", password="secret").endswith("yes")
+        finally:
+            process.kill()
