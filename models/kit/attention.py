@@ -7,6 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from models.contamination import Chain, Window
 from models.kit.hashing import bucket, counting_sort, rotations
 from models.layers.chunks import in_chunks
 from models.layers.windows import merge, partition
@@ -61,6 +62,11 @@ class KnnLocalAttention(nn.Module):
         """Let keys begin as the queries, so that a patch's product with itself, and with its like, begins positive."""
         with torch.no_grad():
             self.qkv.weight[self.dim : 2 * self.dim] = self.qkv.weight[: self.dim]
+
+    @property
+    def chain(self) -> Chain:
+        """How far a cut is felt."""
+        return (Window(self.cell),)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, dim) to (B, H, W, dim); the cell divides H and W."""

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imaging.staged import PICTURE
+from models.contamination import Chain
 from models.kit.attention import KnnLocalAttention
 from models.kit.config import CONFIGS, Config
 from models.layers.resampling import Conv2d, ConvTranspose2d, PixelShuffle
-from models.network import RestorationNetwork
+from models.segments import Segment, SegmentedNetwork, declared
 
 __all__ = ["CONFIGS", "Config", "KiT"]
 
 
-class KiT(RestorationNetwork):
+class KiT(SegmentedNetwork):
     """A U of transformer blocks between convolutions; what it adds to the picture is the restoration."""
 
     def __init__(self, config: Config) -> None:
@@ -39,25 +43,23 @@ class KiT(RestorationNetwork):
         self.tail = _tail(config, wide[0])
         self._initialise()
 
-    def restore(self, x: Tensor) -> Tensor:
-        """Restore (B, C, H, W); see `RestorationNetwork.restore`."""
-        features = self.stem(x.permute(0, 2, 3, 1))
+    def segments(self) -> Sequence[Segment]:
+        """Two for each block, and those that lead from level to level; see `SegmentedNetwork.segments`."""
+        segments = [Segment("stem", {PICTURE: declared(self.stem)}, self.stem)]
         skips = []
-        for blocks, shrink in zip(self.down, self.shrink, strict=True):
-            features = blocks(features)
-            skips.append(features)
-            features = shrink(features)
-        features = self.bottleneck(features)
+        for level, (blocks, shrink) in enumerate(zip(self.down, self.shrink, strict=True)):
+            segments += _run(f"down{level}", segments[-1].name, blocks)
+            skips.append(segments[-1].name)
+            segments.append(Segment(f"shrink{level}", {skips[-1]: declared(shrink)}, shrink))
+        segments += _run("bottleneck", segments[-1].name, self.bottleneck)
         for level in reversed(range(len(skips))):
-            features = self.fuse[level](torch.cat((self.grow[level](features), skips[level]), dim=-1))
-            features = self.up[level](features)
-        out: Tensor = x + self.tail(features).permute(0, 3, 1, 2)
-        return out
+            joined: dict[str, Chain] = {segments[-1].name: declared(self.grow[level]), skips[level]: ()}
+            segments.append(Segment(f"fuse{level}", joined, partial(_join, self.grow[level], self.fuse[level])))
+            segments += _run(f"up{level}", segments[-1].name, self.up[level])
+        last: dict[str, Chain] = {PICTURE: (), segments[-1].name: declared(self.tail)}
+        return [*segments, Segment("restored", last, lambda picture, features: picture + self.tail(features))]
 
     def _initialise(self) -> None:
-        """Begin as the identity: the picture and nothing added."""
-        last = self.tail[0] if self.config.shuffled else self.tail[-1]
-        nn.init.zeros_(last.get_parameter("weight"))
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)
@@ -65,6 +67,19 @@ class KiT(RestorationNetwork):
         for module in self.modules():
             if isinstance(module, KnnLocalAttention):
                 module.start_alike()
+
+
+def _join(grow: nn.Module, fuse: nn.Module, below: Tensor, skip: Tensor) -> Tensor:
+    return cast(Tensor, fuse(torch.cat((grow(below), skip), dim=-1)))
+
+
+def _run(name: str, read: str, blocks: nn.Module) -> list[Segment]:
+    """The segments of several blocks, from the map `read` on."""
+    segments: list[Segment] = []
+    for index, block in enumerate(blocks.children()):
+        assert isinstance(block, Block)
+        segments += block.segments(f"{name}.{index}", segments[-1].name if segments else read)
+    return segments
 
 
 class Block(nn.Module):
@@ -77,10 +92,17 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(dim)
         self.feed_forward = FeedForward(dim, int(dim * mlp_ratio))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, H, W, dim) to (B, H, W, dim)."""
-        x = x + self.attention(self.norm1(x))
-        return x + cast(Tensor, self.feed_forward(self.norm2(x)))
+    def segments(self, name: str, read: str) -> list[Segment]:
+        """From the map `read` to the map `name`; the cells stand alone."""
+        attended = f"{name}.attended"
+        return [
+            Segment(attended, {read: ()}, lambda x: x + self.attention(self.norm1(x)), lambda: self.attention.chain),
+            Segment(
+                name,
+                {attended: declared(self.feed_forward.depthwise)},
+                lambda x: x + self.feed_forward(self.norm2(x)),
+            ),
+        ]
 
 
 class FeedForward(nn.Module):

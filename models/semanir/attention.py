@@ -61,7 +61,7 @@ class KeySemanticAttention(nn.Module):
         qkv = windows.split(self.qkv(x)).reshape(-1, tokens, 3, self.num_heads, dim // self.num_heads)
         qkv = qkv.permute(2, 0, 3, 1, 4)
         q, k = unit(qkv[:2]).unbind()
-        q = q * self.logit_scale.clamp(max=LARGEST_LOG_SCALE).exp()
+        q = (q * self.logit_scale.clamp(max=LARGEST_LOG_SCALE).exp()).to(k.dtype)
         out = attend(q, k, qkv[2], dictionary, self.bias.grid().to(q.dtype), self.implementation)
         out = self.proj(windows.join(out.transpose(1, 2).flatten(2), *x.shape[1:3]))
         return cast(Tensor, out)

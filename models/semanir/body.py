@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
+from models.contamination import Chain
 from models.layers.resampling import Conv2d, ConvTranspose2d
 from models.layers.windows import Windows
+from models.segments import Segment, declared
 from models.semanir.config import Config, Depths
 from models.semanir.stage import Stage
 
@@ -38,18 +42,26 @@ class Body(nn.Module):
         self.dim = wide[0]
         self.final = self._stages(self.dim, 0, config.final)
 
-    def forward(self, x: Tensor, top_k: int) -> Tensor:
-        """Run the stages; every token attends to `top_k` others of its window."""
-        skips = []
+    def segments(self, read: str, top_k: int) -> list[Segment]:
+        """From the map `read` on; every token attends to `top_k` others of its window."""
+        segments: list[Segment] = []
+        skips: list[str] = []
         for level, stages in enumerate(self.down):
-            x = self.shrink[level - 1](x) if level else x
-            x = _run(stages, x, top_k)
-            skips.append(x)
+            if level:
+                shrink = self.shrink[level - 1]
+                segments.append(Segment(f"shrink{level}", {skips[-1]: declared(shrink)}, shrink))
+                read = segments[-1].name
+            read = _run(segments, f"down{level}", read, stages, top_k)
+            skips.append(read)
         for level in reversed(range(len(self.up))):
             if level < len(self.grow):
-                x = self.fuse[level](torch.cat((self.grow[level](x), skips[level]), dim=-1))
-            x = _run(self.up[level], x, top_k)
-        return _run(self.final, x, top_k)
+                joined: dict[str, Chain] = {read: declared(self.grow[level]), skips[level]: ()}
+                join = partial(_join, self.grow[level], self.fuse[level])
+                segments.append(Segment(f"fuse{level}", joined, join))
+                read = segments[-1].name
+            read = _run(segments, f"up{level}", read, self.up[level], top_k)
+        _run(segments, "final", read, self.final, top_k)
+        return segments
 
     def _stages(self, dim: int, level: int, depths: Depths) -> nn.ModuleList:
         config, size = self.config, self.config.window_size
@@ -62,7 +74,15 @@ class Body(nn.Module):
         return stages
 
 
-def _run(stages: nn.Module, x: Tensor, top_k: int) -> Tensor:
-    for stage in stages.children():
-        x = stage(x, top_k)
-    return x
+def _join(grow: nn.Module, fuse: nn.Module, below: Tensor, skip: Tensor) -> Tensor:
+    out: Tensor = fuse(torch.cat((grow(below), skip), dim=-1))
+    return out
+
+
+def _run(segments: list[Segment], name: str, read: str, stages: nn.Module, top_k: int) -> str:
+    """Add the segments of several stages; returns the map they end in, `read` where there are none."""
+    for index, stage in enumerate(stages.children()):
+        assert isinstance(stage, Stage)
+        segments += stage.segments(f"{name}.{index}", read, top_k)
+        read = segments[-1].name
+    return read

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imaging.staged import PICTURE
+from models.contamination import Chain, Down
 from models.layers.colour import colour_mean
 from models.layers.resampling import Conv2d, PixelShuffle, tail
-from models.network import RestorationNetwork
+from models.segments import Segment, SegmentedNetwork, declared
 from models.semanir.body import Body
 from models.semanir.config import CONFIGS, Config
 from models.semanir.mosaic import LinearDemosaic
@@ -17,7 +21,7 @@ from models.semanir.stage import Layer
 __all__ = ["CONFIGS", "Config", "SemanIR"]
 
 
-class SemanIR(RestorationNetwork):
+class SemanIR(SegmentedNetwork):
     """Stem, body, tail, and the picture itself added where output and input have the same size."""
 
     mean: Tensor
@@ -51,20 +55,43 @@ class SemanIR(RestorationNetwork):
         self.config.check_top_k(value)
         self._top_k = value
 
-    def restore(self, x: Tensor) -> Tensor:
-        """Restore (B, C, H, W); see `RestorationNetwork.restore`."""
-        x = x - self.mean
-        packed = F.pixel_unshuffle(x, self.config.unshuffle).permute(0, 2, 3, 1)
-        out: Tensor = self.tail(self._features(self.stem(packed), self._draw_top_k())).permute(0, 3, 1, 2)
+    def segments(self) -> Sequence[Segment]:
+        """Two for each stage, and those that lead from level to level; see `SegmentedNetwork.segments`."""
+        config = self.config
+        packing = Down(config.unshuffle)
+        segments = [Segment("shallow", {PICTURE: (packing, *declared(self.stem))}, self._enter)]
+        if config.framed:
+            segments.append(Segment("norm_in", {"shallow": ()}, self.norm_in))
+        segments += self.body.segments(segments[-1].name, self._draw_top_k())
+        tail = declared(self.tail)
+        if config.framed:
+            framed: dict[str, Chain] = {segments[-1].name: declared(self.frame), "shallow": ()}
+            segments.append(Segment("framed", framed, lambda x, shallow: shallow + self.frame(self.norm_out(x))))
+        last: dict[str, Chain] = {segments[-1].name: tail}
         if self.demosaic is not None:
-            out = out + self.demosaic(packed).permute(0, 3, 1, 2)
+            last[PICTURE] = (packing, *declared(self.demosaic))
         elif self.scale == 1:
-            out = out + x
-        out = out + self.mean
-        return out
+            last[PICTURE] = ()
+        return [*segments, Segment("restored", last, self._leave)]
+
+    def _enter(self, picture: Tensor) -> Tensor:
+        shallow: Tensor = self.stem(self._packed(picture))
+        return shallow
+
+    def _packed(self, picture: Tensor) -> Tensor:
+        x = picture.permute(0, 3, 1, 2) - self.mean
+        return F.pixel_unshuffle(x, self.config.unshuffle).permute(0, 2, 3, 1)
+
+    def _leave(self, features: Tensor, picture: Tensor | None = None) -> Tensor:
+        out: Tensor = self.tail(features).permute(0, 3, 1, 2)
+        if picture is not None and self.demosaic is not None:
+            out = out + self.demosaic(self._packed(picture)).permute(0, 3, 1, 2)
+        elif picture is not None:
+            out = out + (picture.permute(0, 3, 1, 2) - self.mean)
+        return (out + self.mean).permute(0, 2, 3, 1)
 
     def _initialise(self) -> None:
-        """Every layer begins as the identity (its last norms at zero, as in Swin V2), and so does a picture's skip."""
+        """Every layer begins as the identity, its last norms at zero, as in Swin V2."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)
@@ -73,15 +100,6 @@ class SemanIR(RestorationNetwork):
             elif isinstance(module, Layer):
                 nn.init.zeros_(module.norm1.weight)
                 nn.init.zeros_(module.norm2.weight)
-        if self.scale == 1:
-            nn.init.zeros_(self.tail.get_parameter("last.weight" if self.config.tail == "conv" else "up0.weight"))
-
-    def _features(self, shallow: Tensor, top_k: int) -> Tensor:
-        if not self.config.framed:
-            features: Tensor = self.body(shallow, top_k)
-            return features
-        features = shallow + self.frame(self.norm_out(self.body(self.norm_in(shallow), top_k)))
-        return features
 
     def _draw_top_k(self) -> int:
         """Random top-k (Sec. 3.3): in training, one of the configuration's numbers for each pass."""

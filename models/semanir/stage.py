@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor, nn
 
+from models.contamination import Chain
 from models.layers.feed_forward import Mlp
 from models.layers.resampling import Conv2d
 from models.layers.windows import Windows
+from models.segments import Segment, declared
 from models.semanir.attention import KeySemanticAttention
 from models.semanir.dictionary import Dictionary, most_similar
 
@@ -36,15 +40,22 @@ class Stage(nn.Module):
         )
         self.conv = Conv2d(dim, dim, 3, padding=1)
 
-    def forward(self, x: Tensor, top_k: int) -> Tensor:
-        """(B, H, W, dim) to (B, H, W, dim), every token attending to `top_k` others of its window."""
+    def segments(self, name: str, read: str, top_k: int) -> list[Segment]:
+        """From the map `read` to the map `name`; every token attends to `top_k` others of its window."""
+        attended = f"{name}.attended"
+        skip: dict[str, Chain] = {attended: declared(self.conv), read: ()}
+        return [
+            Segment(attended, {read: ()}, partial(self.attend, top_k=top_k), lambda: (self.windows.layer,)),
+            Segment(name, skip, lambda features, x: x + self.conv(features)),
+        ]
+
+    def attend(self, x: Tensor, top_k: int) -> Tensor:
+        """Dictionary and layers, none of which leaves its window: (B, H, W, dim) to (B, H, W, dim)."""
         filled = self.windows.filled(x.shape[1], x.shape[2], x.device)
         dictionary = most_similar(self.windows.split(x), self.windows.size, top_k, filled)
-        features = x
         for layer in self.layers:
-            features = layer(features, self.windows, dictionary)
-        out: Tensor = x + self.conv(features)
-        return out
+            x = layer(x, self.windows, dictionary)
+        return x
 
 
 class Layer(nn.Module):

@@ -97,7 +97,7 @@ def test_the_tiny_network_overfits_four_blurred_crops() -> None:
     blurred = nn.functional.avg_pool2d(squares, 7, stride=1, padding=3, count_include_pad=False)
     network = KiT(CONFIGS["tiny_deblur"])
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
-    for _ in range(40):
+    for _ in range(60):
         optimiser.zero_grad()
         loss = (network(blurred) - squares).abs().mean()
         loss.backward()
