@@ -39,6 +39,7 @@ class Attempt:
         execution: its member there.
         work: on its way through the pipeline.
         progress: tiles done and in all, where Redis has not been told yet.
+        shared: other workers may help; progress is theirs too.
         given_back: the worker ends and leaves the job to another.
     """
 
@@ -50,6 +51,7 @@ class Attempt:
     execution: str
     work: Work
     progress: tuple[int, int] | None = None
+    shared: bool = False
     given_back: bool = False
 
 
@@ -92,9 +94,17 @@ class Reporter:
     """The thread that keeps a worker's attempts alive in Redis, and stops those that are not wanted any more."""
 
     def __init__(
-        self, client: Redis, worker: str, attempts: Attempts, pace: Pace, watchdog: Callable[[], None]
+        self,
+        client: Redis,
+        worker: str,
+        attempts: Attempts,
+        pace: Pace,
+        *,
+        held: Callable[[], list[str]],
+        watchdog: Callable[[], None],
     ) -> None:
-        """Also calls `watchdog`, once a beat: it ends the process if the networks hang."""
+        """Also keeps the leases alive that are `held`, and calls `watchdog`, which ends a process that hangs."""
+        self._held = held
         self._client, self._worker, self._attempts, self._pace = client, worker, attempts, pace
         self._watchdog = watchdog
         self._beat, self._progress = script(client, "beat"), script(client, "progress")
@@ -136,7 +146,7 @@ class Reporter:
 
     def _keep_alive(self) -> None:
         executions = [part for attempt in self._attempts for part in (attempt.registry, attempt.execution)]
-        self._beat(args=[self._worker, LIFE_S, SERVED_S, *executions, *self._extra])
+        self._beat(args=[self._worker, LIFE_S, SERVED_S, *executions, *self._extra, *self._held()])
         if rates := self._pace.rates():
             self._client.hset(PACE, items=[part for item in rates.items() for part in item])
             self._client.expire(PACE, SERVED_S)

@@ -41,10 +41,9 @@ class Janitor:
         self._settings, self._blobs, self._name = settings, blobs, name
         self._queues = list(control.queues(connection).values())
         self._lead, self._put_back, self._expire = (script(connection, name) for name in ("lead", "put_back", "expire"))
-        self._scheduler: Any = RQScheduler(
+        self._scheduler: Any = _Scheduler(
             self._queues, connection=connection, logging_level="WARNING", serializer=self._queues[0].serializer
         )
-        self._scheduler._connection = connection  # it would make its own, which knows no Sentinel
         self._clock = _Clock()
         self._popped: dict[str, float] = {}  # seen in an intermediate list, since when
         self._missing: set[str] = set()  # unfinished jobs that RQ does not know
@@ -160,6 +159,18 @@ class Janitor:
         if kind == "results" and job.state.ended:
             return not job.expired and self._redis.hget(records.record(job.id), "blob") == name.encode()
         return not job.state.ended
+
+
+class _Scheduler(RQScheduler):
+    """RQ's scheduler, on the connection it is given: it would make another one, which knows no Sentinel."""
+
+    def __init__(self, queues: list[Queue], connection: Redis, **options: Any) -> None:
+        super().__init__(queues, connection=connection, **options)
+        self._given = connection
+
+    @property
+    def connection(self) -> Redis:
+        return self._given
 
 
 class _Clock:

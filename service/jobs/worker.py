@@ -6,6 +6,7 @@ record first, to RQ afterwards. So an attempt that dies in between is found by t
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import time
@@ -24,14 +25,18 @@ from rq.job import Job as ControlJob
 from rq.serializers import JSONSerializer
 
 from imaging.codec import Limits
+from imaging.restoration import Run
+from imaging.tiling import Plan
 from service.errors import Failure
-from service.jobs import control, records
+from service.jobs import control, leases, records
 from service.jobs.attempts import LIFE_S, Attempt, Attempts, Reporter
 from service.jobs.blobs import Blobs
 from service.jobs.connection import UNREACHABLE
+from service.jobs.helper import Helper
 from service.jobs.inference import Inference
 from service.jobs.job import Job, Result, State
 from service.jobs.lanes import LARGE, SMALL, Lanes
+from service.jobs.leases import Shared
 from service.jobs.pace import Pace
 from service.jobs.pipeline import Work
 from service.jobs.records import script
@@ -73,7 +78,11 @@ class RestorationWorker(SimpleWorker):
         self._settings, self._inference, self._blobs, self._metrics = settings, inference, blobs, metrics
         self._slots = {SMALL: 2 * settings.jobs_at_once, LARGE: 1}  # of small ones, as many wait decoded
         self._attempts = Attempts()
-        self._reporter = Reporter(connection, self.name, self._attempts, pace, self._end_if_stalled)
+        self._helper = Helper(connection, settings, inference, blobs, self._may_help, limits=limits, metrics=metrics)
+        self._reporter = Reporter(
+            connection, self.name, self._attempts, pace, held=lambda: self._helper.held, watchdog=self._end_if_stalled
+        )
+        self._suspect: str | None = None
         self._lanes = Lanes(settings, inference, self._update, limits=limits, metrics=metrics)
         self._ended = 0
         self._memory_at_start = 0
@@ -88,6 +97,7 @@ class RestorationWorker(SimpleWorker):
         self._memory_at_start = _resident_bytes()
         self._lanes.start()
         self._reporter.start()
+        self._helper.start()
         log.info("worker %s is warm", self.name)
         try:
             self.work(logging_level="WARNING")
@@ -128,6 +138,7 @@ class RestorationWorker(SimpleWorker):
                 self._attempt(job, queue, registry, execution)
             finally:
                 self._reporter.let_go()
+                self._suspect = None
 
     def heartbeat(self, timeout: int | None = None, pipeline: Commands | None = None) -> None:
         """RQ's own, which is for its dashboards; who is alive, the reporter's beats decide."""
@@ -200,6 +211,7 @@ class RestorationWorker(SimpleWorker):
     def _attempt(self, control_job: ControlJob, queue: Queue, registry: str, execution: str) -> None:
         job_id = control_job.id
         suspect = int(self.connection.hget(records.record(job_id), "attempt") or 0) > 0
+        self._suspect = job_id if suspect else None
         if suspect or self._attempts.get(job_id):
             while len(self._attempts) and not self._stop_requested:
                 self._attempts.wait_for(lambda: not len(self._attempts), POLL_S)
@@ -232,9 +244,29 @@ class RestorationWorker(SimpleWorker):
             write=lambda data: self._keep_trying(lambda: self._blobs.put(result, data)),
         )
         attempt = Attempt(job_id, number, job.order, job.created_at, registry, execution, work)
+        if self._lanes.lane_of(job.order) == LARGE and number < self._settings.max_attempts:
+            work.through = functools.partial(self._share, attempt)
         self._attempts.add(attempt)
         self._lanes.put(work)
         return attempt
+
+    def _share(self, attempt: Attempt, run: Run, plan: Plan) -> Run:
+        engine = self._inference.engine(attempt.order.model)
+        shared = Shared(
+            self._redis,
+            self._blobs,
+            run,
+            job_id=attempt.job_id,
+            attempt=attempt.number,
+            total=len(plan),
+            plan=leases.fingerprint(engine, plan, attempt.order.model_label),
+        )
+        attempt.shared = True
+        return shared
+
+    def _may_help(self, job_id: str) -> bool:
+        """Help where there is no large picture of one's own, and nothing that is done alone."""
+        return not (self._stop_requested or self._suspect or self._in_lane(LARGE) or self._attempts.get(job_id))
 
     # Ending ---------------------------------------------------------------------------------------------------------
 
@@ -245,7 +277,7 @@ class RestorationWorker(SimpleWorker):
         state = changes.get("state", State.RUNNING)
         if state.ended:
             self._end(attempt, state, **{name: value for name, value in changes.items() if name != "state"})
-        elif "tiles_done" in changes:
+        elif "tiles_done" in changes and not attempt.shared:
             attempt.progress = changes["tiles_done"], changes["tiles_total"]
 
     def _end(self, attempt: Attempt, state: State, **outcome: Any) -> None:
@@ -258,6 +290,9 @@ class RestorationWorker(SimpleWorker):
                     self._blobs.delete(f"results/{job_id}.{attempt.number}")
             job = self._until_reached(lambda: records.read(self._redis, job_id))
             if job is None or job.state.ended:
+                if self._lanes.lane_of(attempt.order) == LARGE:
+                    for name in list(self._blobs.names(f"tiles/{job_id}/")):
+                        self._blobs.delete(name)
                 self._keep_trying(lambda: self._blobs.delete(f"uploads/{job_id}"))
                 self._until_reached(lambda: self._leave(attempt.registry, attempt.execution, job_id))
             elif not attempt.given_back:
@@ -308,6 +343,7 @@ class RestorationWorker(SimpleWorker):
             for attempt in self._attempts:
                 self._give_back(attempt)
         finally:
+            self._helper.stop(LIFE_S)
             self._reporter.stop()
             with suppress(*UNREACHABLE):
                 self.connection.zrem(records.WORKERS, self.name)

@@ -76,3 +76,11 @@ local function finish(id, state, result_ttl_s, record_ttl_s, size, fields)
   tidy()
   tell(id)
 end
+
+-- A shared picture's progress: tiles assembled, and those that wait in the store to be.
+local function report(id)
+  local cuts, _, stored = tiles(id)
+  local fields = redis.call('HMGET', cuts, 'finished', 'passed', 'total')
+  local done = tonumber(fields[1]) + redis.call('SCARD', stored) - tonumber(fields[2])
+  advance(id, math.max(0, math.min(done, tonumber(fields[3]))), fields[3])
+end

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from redis_bench import RedisBench
+from rq import Queue
+from rq.serializers import JSONSerializer
+from service_bench import Inverter, inverted, pixels, png, wait_for_state
+
+from service.jobs import control, records
+
+RESTORE = "/restore?task=derain"
+ASYNC = {"Prefer": "respond-async"}
+
+
+def test_a_job_of_a_dead_worker_is_done_by_another_within_seconds(bench: RedisBench) -> None:
+    content = png(200, 200)
+    stuck = Inverter()
+    stuck.go.clear()
+    with bench.client() as client, bench.janitor(), bench.janitor():  # two are as good as one
+        with bench.worker(lambda *_, **__: stuck, drain_s=0) as dead:
+            job = client.post(RESTORE, content=content, headers=ASYNC).json()["id"]
+            wait_for_state(client, job, "running")
+            dead._shutdown()
+            dead._give_back = lambda attempt: None  # type: ignore[method-assign] # as if it was killed
+            dead._reporter.stop()
+            died = time.monotonic()
+            with bench.worker():
+                wait_for_state(client, job, "succeeded", timeout_s=15)
+                took = time.monotonic() - died
+            stuck.go.set()
+        np.testing.assert_array_equal(pixels(client.get(f"/jobs/{job}/result").content), inverted(content))
+        assert took < 10  # about 5 s on a quiet machine
+        assert bench.server.client.hget(records.record(job), "attempt") == b"2"
+
+
+def test_a_job_that_takes_every_worker_down_is_given_up(bench: RedisBench) -> None:
+    with bench.client() as client:
+        job = client.post(RESTORE, content=png(), headers=ASYNC).json()["id"]
+        bench.server.client.hset(records.record(job), "attempt", 3)
+        with bench.worker():
+            view = wait_for_state(client, job, "failed")
+        assert view["error"]["type"] == "urn:unseam:problem:quarantined"
+        assert "ended abruptly" in view["error"]["detail"]
+        assert client.get(f"/jobs/{job}/result").status_code == 500
+    assert not list(bench.blobs.rglob("*/*"))
+
+
+def test_accepted_jobs_that_never_reached_the_queue_are_enqueued(bench: RedisBench) -> None:
+    with bench.client() as client:
+        job = client.post(RESTORE, content=png(), headers=ASYNC).json()["id"]
+        queue = control.queues(bench.server.client)["small"]
+        bench.server.client.delete(queue.key, f"rq:job:{job}")  # as if the API was killed in between
+        with bench.janitor(), bench.worker():
+            wait_for_state(client, job, "succeeded", timeout_s=15)
+
+
+def test_jobs_popped_by_a_dying_worker_are_put_back(bench: RedisBench) -> None:
+    with bench.client() as client:
+        job = client.post(RESTORE, content=png(), headers=ASYNC).json()["id"]
+        queue = control.queues(bench.server.client)["small"]
+        bench.server.client.lmove(queue.key, queue.intermediate_queue_key)
+        with bench.janitor(), bench.worker():
+            wait_for_state(client, job, "succeeded", timeout_s=20)
+
+
+def test_a_foreign_job_is_refused_and_counted(bench: RedisBench) -> None:
+    mark = bench.folder / "owned"
+    Queue("unseam", connection=bench.server.client, serializer=JSONSerializer).enqueue("os.system", f"touch {mark}")
+    Queue("unseam", connection=bench.server.client).enqueue("os.system", f"touch {mark}")  # pickled
+    with bench.client() as client, bench.worker():
+        assert client.post(RESTORE, content=png()).status_code == 200
+        refused = bench.metrics.registry.get_sample_value("unseam_rejected_total", {"reason": "foreign-job"})
+    assert refused == 2
+    assert not mark.exists()
+
+
+def test_a_worker_that_is_told_to_end_gives_back_what_it_cannot_finish(bench: RedisBench) -> None:
+    content = png(300, 300)
+    stuck = Inverter()
+    stuck.go.clear()
+    with bench.client() as client:
+        with bench.worker(lambda *_, **__: stuck, drain_s=0.2):
+            job = client.post(RESTORE, content=content, headers=ASYNC).json()["id"]
+            wait_for_state(client, job, "running")
+            time.sleep(0.3)
+        view = client.get(f"/jobs/{job}").json()
+        assert view["state"] == "queued"
+        assert bench.server.client.hget(records.record(job), "attempt") == b"0"
+        stuck.go.set()
+        with bench.worker():  # no janitor is needed
+            wait_for_state(client, job, "succeeded")
+
+
+def test_blobs_of_no_job_are_swept(bench: RedisBench) -> None:
+    with bench.client() as client, bench.worker():
+        kept = client.post(RESTORE, content=png(), headers=ASYNC).json()["id"]
+        wait_for_state(client, kept, "succeeded")
+        for name in ("uploads/gone", "results/gone.1", f"results/{kept}.7", "tiles/gone/3", ".new/half"):
+            (bench.blobs / name).parent.mkdir(parents=True, exist_ok=True)
+            (bench.blobs / name).write_bytes(b"x")
+        with bench.janitor(sweep_s=0.5):
+            deadline = time.monotonic() + 8
+            while len([path for path in bench.blobs.rglob("*") if path.is_file()]) > 1:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        assert client.get(f"/jobs/{kept}/result").status_code == 200
+
+
+def test_a_worker_ends_after_the_jobs_it_may_do(bench: RedisBench) -> None:
+    with bench.client() as client, bench.worker(recycle_jobs=2) as worker:
+        for _ in range(2):
+            assert client.post(RESTORE, content=png()).status_code == 200
+        deadline = time.monotonic() + 5
+        while not worker._helper._stopping.is_set():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
