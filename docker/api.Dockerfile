@@ -7,7 +7,7 @@ WORKDIR /src
 RUN python3 -m venv /opt/unseam && /opt/unseam/bin/pip install 'setuptools>=77'
 # Dependencies change seldom and code often: they are installed from pyproject.toml alone, before any code is here.
 COPY pyproject.toml ./
-RUN touch README.md && /opt/unseam/bin/pip install --no-build-isolation .
+RUN touch README.md && /opt/unseam/bin/pip install --no-build-isolation '.[s3]'
 COPY README.md ./
 COPY imaging imaging
 COPY export export

@@ -17,7 +17,7 @@ RUN python3 -m venv /opt/unseam && /opt/unseam/bin/pip install 'setuptools>=77'
 # wheels/ is optional: wheels that lie there are taken instead of a registry's (a CPU build of torch, say).
 COPY pyproject.toml wheel[s]/ wheels/
 RUN mv wheels/pyproject.toml . && touch README.md \
-    && /opt/unseam/bin/pip install --no-build-isolation --find-links wheels ".[${EXTRAS}]"
+    && /opt/unseam/bin/pip install --no-build-isolation --find-links wheels ".[s3,${EXTRAS}]"
 COPY README.md ./
 COPY imaging imaging
 COPY export export
@@ -40,9 +40,9 @@ ENV PATH=/opt/unseam/bin:$PATH \
     UNSEAM_SPOOL=/var/lib/unseam/spool
 USER unseam
 WORKDIR /var/lib/unseam
-EXPOSE 9101
+EXPOSE 9108
 # Engines are loaded and warmed before the port answers: minutes, where TensorRT has to build them first.
 HEALTHCHECK --interval=5s --timeout=4s --start-period=300s --retries=3 \
-    CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:9101/metrics', timeout=3)"]
+    CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:9108/metrics', timeout=3)"]
 ENTRYPOINT ["entrypoint"]
 CMD ["unseam", "worker"]

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import expressions
+import shipped_promql
 from prometheus_client import generate_latest
 
 from service.metrics import Metrics
@@ -31,7 +31,7 @@ def test_every_alert_fires_for_what_it_is_about_and_for_nothing_else(program: Fi
 
 def test_every_alert_is_among_the_tested_ones() -> None:
     tested = Path(__file__).with_name("alerts.test.yml").read_text()
-    for rule in expressions.rules():
+    for rule in shipped_promql.rules():
         if name := rule.get("alert"):
             assert tested.count(f"{name}\n        exp_alerts:") >= 1, f"{name} is never seen firing"
             assert tested.count(f"{name}}}") >= 1, f"{name} is never seen silent"
@@ -39,7 +39,7 @@ def test_every_alert_is_among_the_tested_ones() -> None:
 
 def test_every_alert_has_a_severity_and_a_section_in_the_runbook(deploy: Path) -> None:
     page = (deploy.parent / "docs" / "operations.md").read_text()
-    for rule in expressions.rules():
+    for rule in shipped_promql.rules():
         if name := rule.get("alert"):
             assert rule["labels"]["severity"] in ("critical", "warning", "notice")
             assert rule["annotations"]["runbook"] == f"docs/operations.md#{name.lower()}"

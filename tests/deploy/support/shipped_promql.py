@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+DEPLOY = Path(__file__).parents[3] / "deploy"
 
 
 def of_dashboards() -> Iterator[tuple[str, str]]:

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from service.settings import PREFIX, Settings
+
+KUBERNETES = Path(__file__).parents[2] / "deploy" / "kubernetes"
+SCHEMAS = "1.33"
+CUSTOM = {"ScaledObject", "PodMonitor"}  # KEDA's and the Prometheus operator's, of which no package has the schemas
+
+
+def _resources() -> Iterator[dict[str, Any]]:
+    names = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())["resources"]
+    assert sorted([*names, "kustomization.yaml"]) == sorted(path.name for path in KUBERNETES.glob("*.yaml"))
+    for name in names:
+        yield from yaml.safe_load_all((KUBERNETES / name).read_text())
+
+
+def _of(kind: str) -> dict[str, dict[str, Any]]:
+    return {one["metadata"]["name"]: one for one in _resources() if one["kind"] == kind}
+
+
+def _pods() -> dict[str, dict[str, Any]]:
+    return {name: one["spec"]["template"]["spec"] for name, one in _of("Deployment").items()}
+
+
+@pytest.mark.parametrize("resource", list(_resources()), ids=lambda one: f"{one['kind']}-{one['metadata']['name']}")
+def test_the_schemas_of_kubernetes_take_it(resource: dict[str, Any]) -> None:
+    validate = pytest.importorskip("kubernetes_validate")
+    if resource["kind"] in CUSTOM:
+        pytest.skip(f"no package has the schema of {resource['kind']}")
+    validate.validate(resource, SCHEMAS, strict=True)
+
+
+def test_api_workers_and_janitor_are_there() -> None:
+    assert set(_pods()) == {"api", "worker", "janitor"}
+    assert set(_of("PodDisruptionBudget")) == {"api", "worker"}
+
+
+@pytest.mark.parametrize("name", ["api", "worker", "janitor"])
+def test_pods_have_no_root_and_a_read_only_root_file_system(name: str) -> None:
+    pod = _pods()[name]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    for container in [*pod["containers"], *pod.get("initContainers", [])]:
+        rights = container["securityContext"]
+        assert rights["readOnlyRootFilesystem"] is True
+        assert rights["allowPrivilegeEscalation"] is False
+        assert rights["capabilities"]["drop"] == ["ALL"]
+        assert container["resources"]["limits"]["memory"]
+
+
+def test_settings_are_settings() -> None:
+    lines = (KUBERNETES / "settings.env").read_text().splitlines()
+    pairs = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    given = {name.removeprefix(PREFIX).lower(): value for name, value in pairs.items()}
+    assert set(given) <= set(Settings.model_fields)
+    settings = Settings.model_validate(given)
+    for pod in _pods().values():
+        assert pod["terminationGracePeriodSeconds"] >= 30
+    for name in ("api", "worker"):
+        assert _pods()[name]["terminationGracePeriodSeconds"] > settings.drain_s
+
+
+def test_the_scaler_targets_the_workers_by_a_metric_that_counts_running_work() -> None:
+    scaled = _of("ScaledObject")["worker"]["spec"]
+    assert scaled["scaleTargetRef"]["name"] in _of("Deployment")
+    assert 0 < scaled["minReplicaCount"] < scaled["maxReplicaCount"]
+    (trigger,) = scaled["triggers"]
+    assert trigger["type"] == "prometheus"
+    assert "unseam_queue_tile_units" in trigger["metadata"]["query"]
+    assert set(trigger["metadata"]) == {"serverAddress", "query", "threshold", "activationThreshold"}
+    assert all(isinstance(value, str) for value in trigger["metadata"].values()), "KEDA takes strings only"
+
+
+def test_probes_ask_for_ports_that_are_named() -> None:
+    for pod in _pods().values():
+        for container in pod["containers"]:
+            ports = {port["name"] for port in container.get("ports", [])}
+            for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+                if probe in container:
+                    assert container[probe]["httpGet"]["port"] in ports
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+def test_kustomize_puts_it_together() -> None:
+    done = subprocess.run(["kubectl", "kustomize", KUBERNETES], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    made = [one for one in yaml.safe_load_all(done.stdout) if one]
+    assert len(made) == len(list(_resources())) + 1  # the settings
+    assert all(one["metadata"].get("namespace", "unseam") == "unseam" for one in made)
