@@ -13,6 +13,7 @@ import triton
 from torch import Tensor
 from triton import language as tl
 
+BLOCK_KEYS = 64  # keys that a program reads at a time
 LOWEST = tl.constexpr(-1e30)  # below any score, and finite: a block without a key must not make inf - inf
 
 
@@ -110,7 +111,7 @@ def attend_listed(q: Tensor, k: Tensor, v: Tensor, keys: Tensor, bias: Tensor) -
         *(q, k, v, keys, bias, out, *strides, tokens, listed, h, w),
         head_dim=width,
         block_dim=triton.next_power_of_2(width),
-        block_keys=min(64, triton.next_power_of_2(listed)),
+        block_keys=min(BLOCK_KEYS, triton.next_power_of_2(listed)),
         num_warps=2,
     )
     return out
