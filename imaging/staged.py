@@ -37,6 +37,7 @@ class Stage:
         reads: the maps it takes.
         lattice: its tiles start on multiples of it.
         halo: how far from a tile's rim its answer is wrong.
+        single: a picture whose side, continued to the network's lattice, is at most so long cannot be told from a tile.
         down, up: a pixel of its map is down/up picture pixels wide (of an enlarged picture, 1/scale).
     """
 
@@ -44,7 +45,8 @@ class Stage:
     reads: tuple[str, ...]
     lattice: int
     halo: int
-    down: int
+    single: int = 0
+    down: int = 1
     up: int = 1
 
     def measure(self, length: int) -> int:
@@ -114,7 +116,8 @@ def layout(height: int, width: int, stages: Sequence[Stage], *, tile: int, latti
 def _hard(axis: Axis, stage: Stage) -> Axis:
     """The same tiles with cuts on whole pixels of the stage's map, and no fade."""
     cuts = tuple(cut // stage.down * stage.down for cut in axis.cuts)
-    if axis.extent < axis.tile and any(min(cut, axis.extent - cut) < stage.halo for cut in cuts):
+    short = any(min(cut, axis.extent - cut) < stage.halo for cut in cuts) or axis.extent <= stage.single
+    if axis.extent < axis.tile and short:
         raise PlanError(
             f"a side of {axis.size} pixels is too short to be cut with a halo of {stage.halo} on either side of the "
             f"cut ({stage.name}), and the tile of {axis.tile} is longer: restore the picture whole"
@@ -222,7 +225,7 @@ class _Flow:
         self.place = {stage.name: place for place, stage in enumerate(stages)}
         self.strips = {name: Strip() for name in (PICTURE, *self.place)}
         self.next_row = [0] * len(stages)
-        self.maps = {PICTURE: Stage(PICTURE, (), 1, 0, 1)} | {stage.name: stage for stage in stages}
+        self.maps = {PICTURE: Stage(PICTURE, (), 1, 0)} | {stage.name: stage for stage in stages}
         self.readers = {
             name: [place for place, stage in enumerate(stages) if name in stage.reads] for name in self.strips
         }
@@ -247,8 +250,9 @@ class _Flow:
         if strip.stop < layout.height:
             read = self.rows(strip.stop, min(strip.stop + layout.tile, layout.height))
             wide = read[:, _reflected(layout.width, layout.extent[1])]
-            return np.ascontiguousarray(np.broadcast_to(wide, (*wide.shape[:2], self.in_channels)), dtype=np.float32)
-        missing = np.empty((layout.extent[0] - layout.height, layout.extent[1], self.in_channels), np.float32)
+            return np.ascontiguousarray(np.broadcast_to(wide, (*wide.shape[:2], self.in_channels)))
+        below = layout.extent[0] - layout.height
+        missing = np.empty((below, layout.extent[1], self.in_channels), dtype=strip.tiles(0, 0).dtype)
         for row, source in zip(missing, _reflected(layout.height, layout.extent[0])[layout.height :], strict=True):
             strip.read(row[None], int(source), 0)
         return missing
@@ -272,7 +276,7 @@ class _Flow:
                 self._halve(len(several))
                 continue
             if result is None:
-                result = np.empty((last - first, width, answers.shape[3]), dtype=np.float32)
+                result = np.empty((last - first, width, answers.shape[3]), dtype=answers.dtype)
             for column, answer in zip(several, answers, strict=True):
                 left, right = (stage.measure(edge) for edge in plan.columns.reach(column))
                 y, x = stage.measure(top), stage.measure(plan.columns.origins[column])
@@ -306,7 +310,7 @@ class _Flow:
     def _tiles(self, name: str, corners: list[tuple[int, int]]) -> Array:
         source, strip = self.maps[name], self.strips[name]
         side = source.measure(self.layout.tile)
-        tiles = np.empty((len(corners), side, side, strip.channels), dtype=np.float32)
+        tiles = strip.tiles(len(corners), side)
         for tile, (top, left) in zip(tiles, corners, strict=True):
             strip.read(tile, source.measure(top), source.measure(left))
         return tiles

@@ -27,10 +27,10 @@ class Strip:
         """Bytes held."""
         return sum(block.nbytes for _, block in self._blocks)
 
-    @property
-    def channels(self) -> int:
-        """Values of one pixel; at least one row has to be held."""
-        return int(self._blocks[0][1].shape[2])
+    def tiles(self, count: int, side: int) -> Array:
+        """Room for `count` tiles of this map, (count, side, side, C); at least one row has to be held."""
+        _, block = self._blocks[0]
+        return np.empty((count, side, side, block.shape[2]), dtype=block.dtype)
 
     def append(self, rows: Array) -> None:
         """Take in the next rows, (rows, W, C); they are kept, not copied."""

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from imaging.staged import PICTURE, Stage
-from models.contamination import EDGES, Chain, Distances, common, lattice, shrinkage, spread
+from models.contamination import EDGES, Chain, Conv, Distances, Down, Up, common, lattice, shrinkage, spread
 from models.network import RestorationNetwork
 
 
@@ -29,13 +29,16 @@ class Segment:
         name: of the segment, and of the map it gives.
         reads: the maps it takes, by name, and for each the layers between it and where all of them meet.
         compute: from those maps, in that order, to the new one.
-        layers: what follows where the maps have met; asked for only where a picture is to be cut.
+        chain: the layers that follow where the maps have met; asked for only where a picture is to be cut.
+        single: a map whose side is at most this many pixels, where the maps have met, is computed in another way (a
+            single window is not shifted). A tile of such a map tells nothing about it.
     """
 
     name: str
     reads: Mapping[str, Chain]
     compute: Callable[..., Tensor]
-    layers: Callable[[], Chain] = tuple
+    chain: Callable[[], Chain] = tuple
+    single: int = 0
 
 
 class SegmentedNetwork(RestorationNetwork):
@@ -58,6 +61,32 @@ class SegmentedNetwork(RestorationNetwork):
         return maps[segments[-1].name].permute(0, 3, 1, 2)
 
 
+def declared(module: nn.Module) -> Chain:
+    """The chain of a module: its own `chain`, that of a convolution, or of a sequence of those.
+
+    Raises ValueError for any other module with parameters that is not known to work pixel by pixel.
+    """
+    own: Chain | None = getattr(module, "chain", None)
+    if own is not None:
+        return own
+    if isinstance(module, nn.Sequential):
+        return tuple(layer for child in module for layer in declared(child))
+    if isinstance(module, nn.ConvTranspose2d):
+        (factor,) = set(module.stride) | set(module.kernel_size)
+        return (Up(factor),)
+    if isinstance(module, nn.Conv2d):
+        kernel, stride, padding = module.kernel_size[0], module.stride[0], module.padding[0]
+        assert isinstance(padding, int)
+        reach = Conv(max(padding, kernel - stride - padding))
+        return (reach, Down(stride)) if stride > 1 else (reach,)
+    if isinstance(module, POINTWISE):
+        return ()
+    raise ValueError(f"{type(module).__name__} does not declare how far it reaches")
+
+
+POINTWISE = (nn.Linear, nn.LayerNorm, nn.GELU, nn.LeakyReLU, nn.Identity)
+
+
 def stages(network: SegmentedNetwork) -> tuple[Stage, ...]:
     """What execution by tiles has to know of each segment: resolution, lattice and halo, from its layers alone."""
     steps = {PICTURE: Fraction(1)}
@@ -65,8 +94,17 @@ def stages(network: SegmentedNetwork) -> tuple[Stage, ...]:
     for segment in network.segments():
         distances, step, pitch = _after(segment, steps, dict.fromkeys(segment.reads, _CLEAN))
         steps[segment.name] = step
-        halo = ceil(max(distances) * step)
-        result.append(Stage(segment.name, tuple(segment.reads), pitch, halo, step.numerator, step.denominator))
+        result.append(
+            Stage(
+                segment.name,
+                tuple(segment.reads),
+                lattice=pitch,
+                halo=ceil(max(distances) * step),
+                single=ceil(segment.single * step / shrinkage(segment.chain())),
+                down=step.numerator,
+                up=step.denominator,
+            )
+        )
     return tuple(result)
 
 
@@ -93,7 +131,7 @@ def _after(
     if len(sizes) != 1:
         raise ValueError(f"the maps that {segment.name} reads meet at different sizes: {sorted(sizes)}")
     (size,) = sizes
-    layers = segment.layers()
+    layers = segment.chain()
     pitches = [lattice(chain + layers, steps[name]) for name, chain in segment.reads.items()]
     largest = tuple(map(max, zip(*met.values(), strict=True)))
     return spread(layers, largest), size * shrinkage(layers), int(common(map(Fraction, pitches)))

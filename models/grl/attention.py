@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.contamination import Chain, Parallel
 from models.layers.cosine_attention import CosineAttention
 from models.layers.windows import Windows, rolled_penalty
 
@@ -111,6 +112,17 @@ class MixedAttention(nn.Module):
         self.window = WindowAttention(num_heads_window, windows)
         self.stripe = AnchoredStripeAttention(num_heads_stripe, stripes, anchor_factor)
         self.proj = nn.Linear(dim, dim)
+
+    @property
+    def chain(self) -> Chain:
+        """How far a cut is felt."""
+        return (Parallel((self.window.windows.layer,), (self.stripe.stripes.layer,)),)
+
+    @property
+    def single(self) -> int:
+        """Side up to which a map is a single stripe, which is not shifted."""
+        stripes = self.stripe.stripes
+        return max(stripes.size) if stripes.shifted else 0
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.contamination import Pool
 from models.layers.resampling import Conv2d
 
 REDUCTION = 18  # of the channel attention
@@ -36,7 +37,22 @@ class ChannelAttentionBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C); the cell divides H and W."""
-        x = self.conv2(F.gelu(self.conv1(x)))
+        return self.weigh(self.convolve(x))
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """Both convolutions: (B, H, W, C) to (B, H, W, C)."""
+        out: Tensor = self.conv2(F.gelu(self.conv1(x)))
+        return out
+
+    @property
+    def pool(self) -> Pool:
+        """How far a cut is felt by the weights."""
+        if not self.cell:
+            raise ValueError("an average over the whole picture cannot be computed by tiles")
+        return Pool(self.cell)
+
+    def weigh(self, x: Tensor) -> Tensor:
+        """Each channel of (B, H, W, C) times its weight."""
         mean = self._surroundings(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         weight = self.excite(F.relu(self.squeeze(mean))).sigmoid()
         if self.cell:

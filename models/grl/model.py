@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imaging.staged import PICTURE
+from models.contamination import Chain, Conv, Down, Up
 from models.grl.attention import MixedAttention
 from models.grl.channel_attention import ChannelAttentionBlock
 from models.grl.config import CONFIGS, Config
@@ -12,12 +16,12 @@ from models.layers.colour import colour_mean
 from models.layers.feed_forward import Mlp
 from models.layers.resampling import Conv2d, tail
 from models.layers.windows import Windows
-from models.network import RestorationNetwork
+from models.segments import Segment, SegmentedNetwork, declared
 
 __all__ = ["CONFIGS", "GRL", "Config"]
 
 
-class GRL(RestorationNetwork):
+class GRL(SegmentedNetwork):
     """Stages of mixed-attention blocks between two convolutions, after SwinIR."""
 
     mean: Tensor
@@ -42,20 +46,36 @@ class GRL(RestorationNetwork):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
-    def restore(self, x: Tensor) -> Tensor:
-        """Restore (B, C, H, W); see `RestorationNetwork.restore`."""
-        x = x - self.mean
-        shallow = self.stem(F.pixel_unshuffle(x, self.config.stem).permute(0, 2, 3, 1))
-        features = self.norm_in(shallow)
-        for stage in self.stages:
-            features = stage(features)
-        features = shallow + self.body(self.norm_out(features))
-        out: Tensor = self.tail(features).permute(0, 3, 1, 2)
+    def segments(self) -> Sequence[Segment]:
+        """One for each block without a convolutional branch, three with it; see `SegmentedNetwork.segments`."""
+        segments = [
+            Segment("shallow", {PICTURE: (Down(self.config.stem), *declared(self.stem))}, self._enter),
+            Segment("norm_in", {"shallow": ()}, self.norm_in),
+        ]
+        for index, stage in enumerate(self.stages.children()):
+            assert isinstance(stage, Stage)
+            segments += stage.segments(f"stage{index}", segments[-1].name)
+        tail = declared(self.tail)
+        last: dict[str, Chain] = {
+            segments[-1].name: (*declared(self.body), *tail),
+            "shallow": tail,
+            PICTURE: (Conv(1), Up(self.scale)) if self.config.picture_skip else (Up(self.scale),),
+        }
+        return [*segments, Segment("restored", last, self._leave)]
+
+    def _enter(self, picture: Tensor) -> Tensor:
+        x = picture.permute(0, 3, 1, 2) - self.mean
+        shallow: Tensor = self.stem(F.pixel_unshuffle(x, self.config.stem).permute(0, 2, 3, 1))
+        return shallow
+
+    def _leave(self, features: Tensor, shallow: Tensor, picture: Tensor) -> Tensor:
+        out: Tensor = self.tail(shallow + self.body(self.norm_out(features))).permute(0, 3, 1, 2)
+        x = picture.permute(0, 3, 1, 2) - self.mean
         if self.config.picture_skip:
             out = out + F.interpolate(x, scale_factor=float(self.scale), mode="bilinear")
         elif self.config.tail == "conv" and self.in_channels == self.out_channels:
             out = out + x
-        return out + self.mean
+        return (out + self.mean).permute(0, 2, 3, 1)
 
     def pad(self, x: Tensor) -> Tensor:
         """Continue (B, C, H, W) to the lattice; the released code takes zeros where one reflection is too short."""
@@ -74,10 +94,16 @@ class Stage(nn.Module):
         self.blocks = nn.Sequential(*(Block(config, *heads, place) for place in range(config.depths[index])))
         self.conv = Conv2d(config.embed_dim, config.embed_dim, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, H, W, C) to (B, H, W, C)."""
-        out: Tensor = x + self.conv(self.blocks(x))
-        return out
+    def segments(self, name: str, read: str) -> list[Segment]:
+        """From the map `read` on; the last segment is named `name`."""
+        segments: list[Segment] = []
+        source = read
+        for index, block in enumerate(self.blocks.children()):
+            assert isinstance(block, Block)
+            segments += block.segments(f"{name}.{index}", source)
+            source = segments[-1].name
+        skip: dict[str, Chain] = {source: declared(self.conv), read: ()}
+        return [*segments, Segment(name, skip, lambda features, x: x + self.conv(features))]
 
 
 class Block(nn.Module):
@@ -101,9 +127,26 @@ class Block(nn.Module):
         self.mlp = Mlp(dim, config.mlp_ratio)
         self.norm2 = nn.LayerNorm(dim)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, H, W, C) to (B, H, W, C)."""
-        attended = x + self.norm1(self.attention(x))
-        x = attended if self.local is None else attended + self.local(x)
+    def segments(self, name: str, read: str) -> list[Segment]:
+        """From the map `read` to the map `name`."""
+        attention, local = self.attention, self.local
+        if local is None:
+            return [Segment(name, {read: ()}, self._whole, lambda: attention.chain, attention.single)]
+        attended, convolved = f"{name}.attended", f"{name}.convolved"
+        joined: dict[str, Chain] = {attended: (), convolved: ()}
+        return [
+            Segment(attended, {read: ()}, self._attend, lambda: attention.chain, attention.single),
+            Segment(convolved, {read: (*declared(local.conv1), *declared(local.conv2))}, local.convolve),
+            Segment(name, joined, lambda a, c: self._feed_forward(a + local.weigh(c)), lambda: (local.pool,)),
+        ]
+
+    def _whole(self, x: Tensor) -> Tensor:
+        return self._feed_forward(self._attend(x))
+
+    def _attend(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.norm1(self.attention(x))
+        return out
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.norm2(self.mlp(x))
         return out

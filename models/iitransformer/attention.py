@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from models.contamination import Chain, Reach
 from models.iitransformer.blocks import Blocks, cut, either, uncut
 from models.iitransformer.released import edge_penalty, flat_index_bias
 from models.layers.attention import MASKED, attend
@@ -30,6 +31,11 @@ class IntraAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.bias = RelativePositionBias(patches.size, num_heads)
         self.proj = nn.Linear(dim, dim)
+
+    @property
+    def chain(self) -> Chain:
+        """How far a cut is felt."""
+        return (self.patches.layer,)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C)."""
@@ -74,20 +80,34 @@ class InterAttention(nn.Module):
         self.bias = RelativePositionBias(reach, num_heads)
         self.proj = nn.Linear(dim, dim)
 
+    @property
+    def chain(self) -> Chain:
+        """How far a cut is felt."""
+        windows = self.patches.layer
+        return (Reach(windows.size, windows.offset, self.reach),)
+
+    @property
+    def single(self) -> int:
+        """Side up to which a map is a single patch, which counts as a key even where it overhangs."""
+        return max(self.patches.size) if self.patches.shifted else 0
+
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C)."""
-        batch, height, width, dim = x.shape
+        out: Tensor = self.proj(self.attend(self.qkv(x)))
+        return out
+
+    def attend(self, qkv: Tensor) -> Tensor:
+        """Attend among patches, without the linear layers: (B, H, W, 3C) to (B, H, W, C)."""
+        batch, height, width, triple = qkv.shape
+        dim = triple // 3
         rows, columns = self.patches.shape(height, width)
-        qkv = self.patches.split(self.qkv(x)).reshape(
-            batch, rows, columns, -1, 3, self.num_heads, dim // self.num_heads
-        )
+        qkv = self.patches.split(qkv).reshape(batch, rows, columns, -1, 3, self.num_heads, dim // self.num_heads)
         # Scaled by the head's width, as released; the text prints C's.
         q, k, v = qkv.permute(4, 0, 5, 1, 2, 3, 6).flatten(5).unbind()
         q = q * (dim // self.num_heads) ** -0.5
         out = self._rolled(q, k, v) if self.patches.border == "roll" else self._within_reach(q, k, v)
         out = out.reshape(batch, self.num_heads, rows * columns, -1, dim // self.num_heads).permute(0, 2, 3, 1, 4)
-        projected: Tensor = self.proj(self.patches.join(out.reshape(batch * rows * columns, -1, dim), height, width))
-        return projected
+        return self.patches.join(out.reshape(batch * rows * columns, -1, dim), height, width)
 
     def _within_reach(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend among tokens (B, num_heads, rows, columns, D), block by block."""

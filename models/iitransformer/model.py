@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imaging.staged import PICTURE
+from models.contamination import Chain, Down, Up
 from models.iitransformer.attention import InterAttention, IntraAttention
 from models.layers.colour import colour_mean
 from models.layers.feed_forward import Mlp
 from models.layers.resampling import Conv2d, Tail, tail
 from models.layers.windows import Border, Size, Windows
-from models.network import RestorationNetwork
+from models.segments import Segment, SegmentedNetwork, declared
 
 Kind = Literal["intra", "inter"]
 
@@ -94,7 +97,7 @@ CONFIGS = {
 }
 
 
-class IITransformer(RestorationNetwork):
+class IITransformer(SegmentedNetwork):
     """Stages of intra or inter layers between two convolutions, after SwinIR."""
 
     mean: Tensor
@@ -118,17 +121,33 @@ class IITransformer(RestorationNetwork):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 nn.init.zeros_(module.bias)
 
-    def restore(self, x: Tensor) -> Tensor:
-        """Restore (B, C, H, W); see `RestorationNetwork.restore`."""
-        x = x - self.mean
-        shallow = self.stem(F.pixel_unshuffle(x, self.config.stem).permute(0, 2, 3, 1))
-        features = self.norm_in(shallow)
-        for stage in self.stages:
-            features = stage(features)
-        features = shallow + self.body(self.norm_out(features))
-        out: Tensor = self.tail(features).permute(0, 3, 1, 2)
+    def segments(self) -> Sequence[Segment]:
+        """One for each intra layer, three for each inter layer; see `SegmentedNetwork.segments`."""
+        stem = self.config.stem
+        segments = [
+            Segment("shallow", {PICTURE: (Down(stem), *declared(self.stem))}, self._enter),
+            Segment("norm_in", {"shallow": ()}, self.norm_in),
+        ]
+        for index, stage in enumerate(self.stages.children()):
+            assert isinstance(stage, Stage)
+            segments += stage.segments(f"stage{index}", segments[-1].name)
+        tail = (*declared(self.tail), Up(stem))
+        last: dict[str, Chain] = {segments[-1].name: (*declared(self.body), *tail), "shallow": tail}
+        if self.config.tail == "conv":
+            last[PICTURE] = ()
+        return [*segments, Segment("restored", last, self._leave)]
+
+    def _enter(self, picture: Tensor) -> Tensor:
+        x = picture.permute(0, 3, 1, 2) - self.mean
+        shallow: Tensor = self.stem(F.pixel_unshuffle(x, self.config.stem).permute(0, 2, 3, 1))
+        return shallow
+
+    def _leave(self, features: Tensor, shallow: Tensor, picture: Tensor | None = None) -> Tensor:
+        out: Tensor = self.tail(shallow + self.body(self.norm_out(features))).permute(0, 3, 1, 2)
         out = F.pixel_shuffle(out, self.config.stem)
-        return (x + out if self.config.tail == "conv" else out) + self.mean
+        if picture is not None:
+            out = picture.permute(0, 3, 1, 2) - self.mean + out
+        return (out + self.mean).permute(0, 2, 3, 1)
 
 
 class Stage(nn.Module):
@@ -140,10 +159,16 @@ class Stage(nn.Module):
         self.layers = nn.Sequential(*(Layer(config, kind, config.num_heads[index], shift) for kind, shift in layers))
         self.conv = Conv2d(config.embed_dim, config.embed_dim, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, H, W, C) to (B, H, W, C)."""
-        out: Tensor = x + self.conv(self.layers(x))
-        return out
+    def segments(self, name: str, read: str) -> list[Segment]:
+        """From the map `read` on; the last segment is named `name`."""
+        segments: list[Segment] = []
+        source = read
+        for index, layer in enumerate(self.layers.children()):
+            assert isinstance(layer, Layer)
+            segments += layer.segments(f"{name}.{index}", source)
+            source = segments[-1].name
+        skip: dict[str, Chain] = {source: declared(self.conv), read: ()}
+        return [*segments, Segment(name, skip, lambda features, x: x + self.conv(features))]
 
 
 class Layer(nn.Module):
@@ -155,7 +180,7 @@ class Layer(nn.Module):
         patches = Windows((size, size), (shift, shift), config.border)
         reach = config.trained_size[0] // size, config.trained_size[1] // size
         self.norm1 = nn.LayerNorm(config.embed_dim)
-        self.attention: nn.Module = (
+        self.attention: IntraAttention | InterAttention = (
             IntraAttention(config.embed_dim, num_heads, patches)
             if kind == "intra"
             else InterAttention(config.embed_dim, num_heads, patches, reach, reference_bias=config.reference_bias)
@@ -163,8 +188,22 @@ class Layer(nn.Module):
         self.norm2 = nn.LayerNorm(config.embed_dim)
         self.mlp = Mlp(config.embed_dim, config.mlp_ratio)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, H, W, C) to (B, H, W, C)."""
-        x = x + self.attention(self.norm1(x))
+    def segments(self, name: str, read: str) -> list[Segment]:
+        """From the map `read` to the map `name`; far-reaching attention stands alone, between its linear layers."""
+        attention = self.attention
+        if isinstance(attention, IntraAttention):
+            return [Segment(name, {read: ()}, self._whole, lambda: attention.chain)]
+        qkv, attended = f"{name}.qkv", f"{name}.attended"
+        joined: dict[str, Chain] = {read: (), attended: ()}
+        return [
+            Segment(qkv, {read: ()}, lambda x: attention.qkv(self.norm1(x))),
+            Segment(attended, {qkv: ()}, attention.attend, lambda: attention.chain, attention.single),
+            Segment(name, joined, lambda x, out: self._feed_forward(x + attention.proj(out))),
+        ]
+
+    def _whole(self, x: Tensor) -> Tensor:
+        return self._feed_forward(x + self.attention(self.norm1(x)))
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.mlp(self.norm2(x))
         return out

@@ -20,6 +20,7 @@ class FocalContextAttention(nn.Module):
     def __init__(self, channels: int, num_heads: int, window: int) -> None:
         super().__init__()
         self.num_heads, self.window = num_heads, window
+        self.single = window  # the shifted branch needs more than one window
         self.qkv = nn.Linear(channels, 3 * channels, bias=False)
         self.local = Depthwise(3 * channels, 3)
         self.temperature = nn.Parameter(torch.ones(num_heads, 1, 1))
@@ -28,7 +29,7 @@ class FocalContextAttention(nn.Module):
         self.project = nn.Linear(channels, channels, bias=False)
 
     @property
-    def layers(self) -> Chain:
+    def chain(self) -> Chain:
         """How far a cut is felt."""
         half = self.window // 2
         return (Conv(1), Parallel((Window(self.window),), (Window(self.window, half),)))
@@ -81,6 +82,7 @@ class GlobalGridAttention(nn.Module):
     def __init__(self, channels: int, num_heads: int, grid: int, cell: int) -> None:
         super().__init__()
         self.num_heads, self.grid, self.cell = num_heads, grid, cell
+        self.single = 0
         self.qkv = nn.Linear(channels, 3 * channels, bias=False)
         self.position_bias = nn.Parameter(torch.zeros(num_heads, (2 * grid - 1) ** 2))
         self.project = nn.Linear(channels, channels, bias=False)
@@ -88,7 +90,7 @@ class GlobalGridAttention(nn.Module):
         self.pairs: Tensor
 
     @property
-    def layers(self) -> Chain:
+    def chain(self) -> Chain:
         """How far a cut is felt; a grid over the whole map has no end."""
         if not self.cell:
             raise ValueError("a grid stretched over the whole picture cannot be computed by tiles")

@@ -19,7 +19,7 @@ class RepLeFFN(nn.Module):
         self.reduce: nn.Module = RepPointwise(ratio * channels, channels)
 
     @property
-    def layers(self) -> Chain:
+    def chain(self) -> Chain:
         """How far a cut is felt."""
         return (Conv(2),)
 

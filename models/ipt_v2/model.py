@@ -150,7 +150,7 @@ class Layer(nn.Module):
             x = enter(*maps)
             return x + self.attention(self.norm1(x))  # type: ignore[no-any-return]
 
-        return Segment(name, reads, compute, lambda: self.attention.layers)
+        return Segment(name, reads, compute, lambda: self.attention.chain, self.attention.single)
 
     def feed_forward_segment(self, name: str, read: str) -> Segment:
         """The half x + feed_forward(norm(x))."""
@@ -158,7 +158,7 @@ class Layer(nn.Module):
         def compute(x: Tensor) -> Tensor:
             return x + self.feed_forward(self.norm2(x))  # type: ignore[no-any-return]
 
-        return Segment(name, {read: ()}, compute, lambda: self.feed_forward.layers)
+        return Segment(name, {read: ()}, compute, lambda: self.feed_forward.chain)
 
 
 def _layers(config: Config, level: int, channels: int, depth: int | None = None) -> nn.Sequential:

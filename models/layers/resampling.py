@@ -8,6 +8,8 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.contamination import Chain, Up
+
 Tail = Literal["conv", "pixelshuffle", "pixelshuffledirect", "nearest+conv"]
 
 
@@ -36,6 +38,7 @@ class PixelShuffle(nn.Module):
     def __init__(self, scale: int) -> None:
         super().__init__()
         self.scale = scale
+        self.chain: Chain = (Up(scale),)
 
     def forward(self, x: Tensor) -> Tensor:
         """Spread groups of s*s channels over s x s pixels."""
@@ -89,6 +92,7 @@ class Nearest(nn.Module):
     def __init__(self, scale: int) -> None:
         super().__init__()
         self.scale = scale
+        self.chain: Chain = (Up(scale),)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, scale*H, scale*W, C)."""

@@ -17,6 +17,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from models.contamination import Window
+
 Size = tuple[int, int]
 Border = Literal["reflect", "roll"]
 
@@ -61,6 +63,13 @@ class Windows:
     def shifted(self) -> bool:
         """Whether the grid begins anywhere but at the picture's origin."""
         return self.offset != (0, 0)
+
+    @property
+    def layer(self) -> Window:
+        """What attention inside these windows declares. Raises ValueError for a cyclic shift, which has no cuts."""
+        if self.shifted and self.border == "roll":
+            raise ValueError("cyclically shifted windows join opposite borders: they cannot be computed by tiles")
+        return Window(self.size, self.offset)
 
     def scaled(self, factor: int) -> Windows:
         """Return the same grid on a map that is `factor` times smaller."""
