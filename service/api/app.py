@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from export import runners
 from imaging.codec import Limits
-from service.api import health, jobs, models, pages, problems, restorations
+from service.api import documentation, health, jobs, models, pages, problems, restorations
 from service.api.dependencies import Services
 from service.api.observe import Observe
 from service.catalogue import Catalogue
@@ -61,6 +61,7 @@ def create(settings: Settings, catalogue: Catalogue, load: Load = runners.load) 
         summary="Image restoration without seams",
         description=DESCRIPTION,
         lifespan=lifespan,
+        openapi_tags=documentation.TAGS,
         docs_url=None,
         redoc_url=None,
     )

@@ -12,7 +12,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 from starlette.types import Receive, Scope, Send
 
-from service.api import problems
+from service.api import documentation, problems
 from service.api.dependencies import Parts, VisibleJob
 from service.api.problems import Problem, responses
 from service.jobs.job import Job, State
@@ -105,7 +105,12 @@ async def events(request: Request, parts: Parts, job: VisibleJob) -> AsyncIterat
     "/jobs/{job_id}/result",
     summary="The restored picture",
     response_class=FileResponse,
-    responses=responses(401, 404, 409, 410, 416, 422) | {200: {"content": {"image/*": {}}}, 206: {}, 304: {}},
+    responses=responses(401, 404, 409, 410, 416, 422)
+    | {
+        200: documentation.PICTURE,
+        206: {"description": "The part that the Range header asks for"},
+        304: {"description": "The client has it already, as its If-None-Match says"},
+    },
 )
 @router.head("/jobs/{job_id}/result", include_in_schema=False)
 async def result(request: Request, parts: Parts, job: VisibleJob) -> Response:

@@ -18,25 +18,23 @@ from service.errors import Failure, RetryLater, ServiceError, Unauthorized, kind
 
 MEDIA_TYPE: Final = "application/problem+json"
 
-_STATUS: Final = {
-    kind(error): status
-    for error, status in {
-        errors.InvalidRequest: 400,
-        errors.Unauthorized: 401,
-        errors.JobNotFound: 404,
-        errors.NoResult: 409,
-        errors.ResultExpired: 410,
-        errors.BodyTooLarge: 413,
-        errors.InvalidParameter: 422,
-        errors.IdempotencyKeyReused: 422,
-        errors.Overloaded: 429,
-        errors.StorageFull: 503,
-        errors.NotReady: 503,
-        pictures.UnsupportedImage: 415,
-        pictures.BadImage: 422,
-        pictures.ImageTooLarge: 413,
-    }.items()
-} | {"out-of-memory": 413}
+_ERRORS: Final[dict[type[Exception], int]] = {
+    errors.InvalidRequest: 400,
+    errors.Unauthorized: 401,
+    errors.JobNotFound: 404,
+    errors.NoResult: 409,
+    errors.ResultExpired: 410,
+    errors.BodyTooLarge: 413,
+    errors.InvalidParameter: 422,
+    errors.IdempotencyKeyReused: 422,
+    errors.Overloaded: 429,
+    errors.StorageFull: 503,
+    errors.NotReady: 503,
+    pictures.UnsupportedImage: 415,
+    pictures.BadImage: 422,
+    pictures.ImageTooLarge: 413,
+}
+_STATUS: Final = {kind(error): status for error, status in _ERRORS.items()} | {"out-of-memory": 413}
 
 
 class Problem(BaseModel):
@@ -100,9 +98,20 @@ def response(problem: Problem, headers: dict[str, str] | None = None) -> JSONRes
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For OpenAPI: these statuses answer with a problem."""
-    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}} for status in statuses}
+    """For OpenAPI: these statuses answer with a problem, one of the kinds listed and shown."""
+    return {status: _documented(status) for status in statuses}
+
+
+def _documented(status: int) -> dict[str, Any]:
+    kinds = {kind(error): (error.__doc__ or "").partition("\n")[0] for error, its in _ERRORS.items() if its == status}
+    examples = {
+        name: {"summary": sentence, "value": problem(name, status, sentence).model_dump(exclude_none=True)}
+        for name, sentence in kinds.items()
+    }
+    return {
+        "description": "\n".join([HTTPStatus(status).phrase, *(f"- `{name}`: {it}" for name, it in kinds.items())]),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
+    }
 
 
 def install(app: FastAPI) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -17,7 +17,7 @@ from imaging.codec import Format, Limits
 from imaging.codec import Header as PictureHeader
 from imaging.codec.encoding import Keep
 from imaging.errors import ImageTooLarge
-from service.api import jobs
+from service.api import documentation, jobs
 from service.api.dependencies import Owner, Parts
 from service.api.jobs import JobView
 from service.api.negotiation import RESPOND_ASYNC, accepted_format, preference
@@ -56,34 +56,13 @@ class Parameters(BaseModel):
     )
 
 
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "The bytes of the picture, or a form with the picture in the field `image`.",
-        "content": {
-            "image/*": {"schema": {"type": "string", "format": "binary"}},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["image"],
-                    "properties": {"image": {"type": "string", "format": "binary"}},
-                }
-            },
-        },
-    }
-}
-
-
 @router.post(
     "/restore",
     summary="Restore a picture",
     response_class=FileResponse,
-    openapi_extra=_BODY,
+    openapi_extra=documentation.BODY,
     responses=responses(400, 401, 413, 415, 422, 429, 503)
-    | {
-        200: {"description": "The restored picture", "content": {"image/*": {}}},
-        202: {"description": "Accepted; the job says where it stands", "model": JobView},
-    },
+    | {200: documentation.PICTURE, 202: documentation.ACCEPTED | {"model": JobView}},
 )
 async def restore(
     request: Request,

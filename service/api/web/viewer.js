@@ -29,7 +29,8 @@ export class Viewer {
     const colorSpace = matchMedia("(color-gamut: p3)").matches ? "display-p3" : "srgb";
     this.#context = this.#canvas.getContext("2d", { colorSpace, alpha: true });
     this.#divider = root.querySelector(".divider");
-    new ResizeObserver(() => this.#resize()).observe(root);
+    const box = "devicePixelContentBoxSize" in ResizeObserverEntry.prototype ? "device-pixel-content-box" : "content-box";
+    new ResizeObserver(([entry]) => this.#resize(entry)).observe(this.#canvas, { box });
     this.#listen();
   }
 
@@ -54,10 +55,11 @@ export class Viewer {
     return this.#picture ? fit(this.#canvas, this.#picture) : this.#view;
   }
 
-  #resize() {
+  /** As many pixels as the canvas covers on the screen: one more or less, and the browser would blur them all. */
+  #resize({ devicePixelContentBoxSize: exact, contentBoxSize: [content] }) {
     const ratio = devicePixelRatio;
-    this.#canvas.width = Math.max(1, Math.round(this.#root.clientWidth * ratio));
-    this.#canvas.height = Math.max(1, Math.round(this.#root.clientHeight * ratio));
+    this.#canvas.width = Math.max(1, exact?.[0].inlineSize ?? Math.round(content.inlineSize * ratio));
+    this.#canvas.height = Math.max(1, exact?.[0].blockSize ?? Math.round(content.blockSize * ratio));
     if (this.#picture) this.#apply(this.#fitted ? this.#fit() : inside(this.#view, this.#canvas, this.#picture));
   }
 

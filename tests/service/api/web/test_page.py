@@ -101,9 +101,10 @@ def test_progress_is_told_in_tiles(bench: Bench, open_page: Open, drop: Drop) ->
         bench.runner.go.clear()
         page.wait_for_timeout(100)
         done = bench.runner.tiles
-        expect(page.locator("#progress-words")).to_have_text(re.compile(rf"^{done} of 35 tiles"))
+        expect(page.locator("#progress-words")).to_have_text(re.compile(rf"^{done} of \d+ tiles"))
+        total = int(page.locator("#progress-words").inner_text().split()[2])
         value = page.locator("#progress progress").get_attribute("value")
-        assert float(value) == pytest.approx(done / 35)
+        assert float(value) == pytest.approx(done / total)
         # Tiles still to do are darker than those done.
         lines = shown(page).mean(axis=(1, 2))
         middle = len(lines) // 2
@@ -166,11 +167,10 @@ def test_one_to_one_shows_every_pixel_of_a_large_picture_and_pans(bench: Bench, 
 
 def _expect_pixels(page: Any, whole: NDArray[np.uint8], left: int | None = None) -> None:
     """The viewer shows a part of the picture, pixel for pixel; `left` is where that part begins."""
-    for _ in range(40):
+    for _ in range(20):
         part = shown(page)[100:164, 100:164]
-        for x in range(100, whole.shape[1] - 64) if left is None else [left + 100]:
-            rows = np.flatnonzero((whole[:-64, x] == part[0, 0]).all(axis=1))
-            if any(np.array_equal(whole[y : y + 64, x : x + 64], part) for y in rows):
+        for y, x in np.argwhere((whole == part[0, 0]).all(axis=2)):
+            if np.array_equal(whole[y : y + 64, x : x + 64], part) and left in (None, x - 100):
                 return
         page.wait_for_timeout(100)
     raise AssertionError("the viewer never showed the picture's own pixels")
@@ -284,6 +284,7 @@ def test_the_keyboard_alone_chooses_a_task_and_a_picture(bench: Bench, open_page
             if focused[-1] == "choose":
                 break
         assert "task" in focused
+        assert focused[-1] == "choose"
         with page.expect_file_chooser() as chooser:
             page.keyboard.press("Enter")
         chooser.value.set_files(tmp_path / "rainy.png")
@@ -324,7 +325,7 @@ def test_options_are_sent(bench: Bench, open_page: Open, drop: Drop) -> None:
         page = open_page(str(http.base_url))
         page.get_by_text("Options").click()
         page.get_by_label("Save as").select_option("JPEG")
-        page.get_by_label("Quality").fill("40")
+        page.get_by_role("slider", name="Quality").fill("40")
         page.get_by_label("Metadata").select_option("keep none")
         with page.expect_request("**/restore?*") as request:
             drop(page, a_png())
@@ -375,7 +376,7 @@ def test_nothing_is_wider_than_a_phone(bench: Bench, open_page: Open, drop: Drop
 
 def test_the_documentation_tries_requests_without_another_host(bench: Bench, open_page: Open) -> None:
     with bench.client() as http:
-        page = open_page(f"{http.base_url}docs".replace("//docs", "/docs"))
+        page = open_page(str(http.base_url).rstrip("/") + "/docs")
         page.get_by_text("What this server can do", exact=True).click()
         page.get_by_role("button", name="Execute").click()
         expect(page.locator(".live-responses-table .response-col_status").first).to_contain_text("200")
