@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from export import manifest as manifests
 from export import storage
-from export.manifest import Backend, Manifest, ManifestError
+from export.manifest import Backend, Manifest, ManifestError, Precision
 from models import registry
 from models.registry import Card
 
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"any of {', '.join(_BACKENDS)}; by default onnx, and openvino where it is installed",
     )
     parser.add_argument("--tiles", type=_sides, metavar="SIDE,...", help="tile ladder (default 256,512)")
+    parser.add_argument("--precision", choices=get_args(Precision), help="of the graphs' products (default fp32)")
     parser.add_argument("--artifacts", type=Path, help="folder to write to (default $UNSEAM_ARTIFACTS, or ./artifacts)")
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     own = parser.add_argument_group("a network of your own")
@@ -108,12 +109,12 @@ def _from_card(card: Card) -> Subject:
 def _export(name: str, load: Callable[[], Subject], root: Path, args: argparse.Namespace) -> Manifest | None:
     """Make one artifact under its lock; None if it was not missing."""
     with storage.locked(root, name, lambda: _say(args, f"{name}: another export of it is running; waiting")):
-        if args.missing and _present(root / name, registry.find(name)):
+        if args.missing and _present(root / name, registry.find(name), args.precision):
             return None
         from export import stage
 
         subject = load()
-        options = stage.Options(args.to, args.tiles or stage.TILES)
+        options = stage.Options(args.to, args.tiles or stage.TILES, args.precision or "fp32")
         with (
             tqdm(total=stage.steps(options, subject.model.lattice), desc=name, disable=None, leave=False) as bar,
             storage.replacing(root, name) as folder,
@@ -123,11 +124,13 @@ def _export(name: str, load: Callable[[], Subject], root: Path, args: argparse.N
     return manifest
 
 
-def _present(folder: Path, card: Card) -> bool:
+def _present(folder: Path, card: Card, precision: Precision | None) -> bool:
+    """Whether there is an artifact of the card's weights; in this precision, if one was asked for."""
     try:
-        return manifests.load(folder).weights_sha256 == card.sha256
+        manifest = manifests.load(folder)
     except ManifestError:
         return False
+    return manifest.weights_sha256 == card.sha256 and precision in (None, manifest.precision)
 
 
 def _advance(bar: tqdm[Any], name: str, step: str) -> None:
@@ -137,13 +140,17 @@ def _advance(bar: tqdm[Any], name: str, step: str) -> None:
 
 def _summary(manifest: Manifest, folder: Path) -> str:
     """Some lines on one artifact: where it is, how near to torch, how fast, how tiles join."""
-    rows = [f"{manifest.name} {manifest.version} -> {folder}/"]
+    rows = [f"{manifest.name} {manifest.version} {manifest.precision} -> {folder}/"]
     for one in manifest.parity:
         rows.append(
             f"  {one.backend:<12} tile {one.tile:>4}   within {one.max_abs:.1e} of torch ({one.psnr_db:.0f} dB)"
         )
     for timed in manifest.speed:
         rows.append(f"  {timed.backend:<12} tile {timed.tile:>4}   {timed.ms_per_tile:.0f} ms")
+    for variant in manifest.variants:
+        rows.append(
+            f"  {variant.backend:<12} tile {variant.tile:>4}   {variant.ms_per_tile:.0f} ms with {variant.attention}"
+        )
     for seam in manifest.seams:
         rows.append(
             f"  seams        tile {seam.tile:>4}   halo {seam.halo}: within {seam.max_lsb:.2f}/255 of untiled, "

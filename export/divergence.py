@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,33 +12,44 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from export.to_onnx import INPUT
+from export.to_onnx import INPUT, widened
 from models.network import RestorationNetwork
 
 Outputs = dict[str, NDArray[np.float32]]
 
 
 def first_divergence(
-    network: RestorationNetwork, exported: RestorationNetwork, graph: Path, tiles: NDArray[np.float32], tolerance: float
+    steps: Mapping[str, RestorationNetwork],
+    trained: RestorationNetwork,
+    graph: Path,
+    tiles: NDArray[np.float32],
+    tolerance: float,
 ) -> str:
-    """Name the first layer that answers otherwise, and the step that made it so: the fold or the translation to ONNX.
+    """Name the first layer that answers otherwise, and the step that made it so.
 
     Args:
-        network: as it was trained.
-        exported: the folded copy that was translated.
-        graph: the ONNX file.
-        tiles: input on which the two answers differ, (N, C, T, T).
+        steps: what was done to the network before it was translated: the step's name, and the network after it.
+        trained: the network before the first step.
+        graph: the ONNX file, translated from the network after the last step.
+        tiles: input on which the answers differ, (N, C, T, T).
         tolerance: largest difference of a layer's output that is no divergence, relative where it exceeds 1.
     """
-    trained, folded = layer_outputs(network, tiles), layer_outputs(exported, tiles)
-    for step, expected, found in (
-        ("folding", trained, folded),
-        ("the translation to ONNX", folded, graph_outputs(graph, list(folded), tiles)),
-    ):
-        for name, output in expected.items():
-            if name in found and (error := _error(output, found[name])) > tolerance:
-                return f"{step} changed the layer {name!r} first (by {error:.1e})"
+    expected = layer_outputs(trained, tiles)
+    for step, network in steps.items():
+        found = layer_outputs(network, tiles)
+        if where := _first_difference(expected, found, tolerance):
+            return f"{step} {where}"
+        expected = found
+    if where := _first_difference(expected, graph_outputs(graph, list(expected), tiles), tolerance):
+        return f"the translation to ONNX {where}"
     return "no single layer differs by more than the tolerance: the error builds up over many"
+
+
+def _first_difference(expected: Outputs, found: Outputs, tolerance: float) -> str | None:
+    for name, output in expected.items():
+        if name in found and (error := _error(output, found[name])) > tolerance:
+            return f"changed the layer {name!r} first (by {error:.1e})"
+    return None
 
 
 def layer_outputs(network: RestorationNetwork, tiles: NDArray[np.float32]) -> Outputs:
@@ -64,14 +76,14 @@ def layer_outputs(network: RestorationNetwork, tiles: NDArray[np.float32]) -> Ou
 
 def graph_outputs(graph: Path, layers: list[str], tiles: NDArray[np.float32]) -> Outputs:
     """What the graph computes for each of the layers that can be found in it again."""
-    model = onnx.load(graph)
+    model = widened(graph)
     tensors = {name: node.output[0] for node in model.graph.node for name in _modules(node.name) if name in layers}
     known = {output.name for output in model.graph.output}
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted({*tensors.values()} - known))
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     names = sorted({*tensors.values()})
     found = dict(zip(names, session.run(names, {INPUT: tiles}), strict=True))
-    return {name: found[tensor] for name, tensor in tensors.items()}
+    return {name: found[tensor].astype(np.float32) for name, tensor in tensors.items()}
 
 
 def _modules(node: str) -> list[str]:

@@ -19,6 +19,7 @@ FILE_NAME = "manifest.json"
 
 Backend = Literal["onnx", "openvino", "tensorrt", "tensorrt-rtx", "torch"]
 Precision = Literal["fp32", "fp16", "bf16"]
+Attention = Literal["mask", "gather"]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 # One plain name: a manifest can never reach outside its own folder.
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -83,6 +84,15 @@ class Speed(_Part):
     ms_per_tile: float = Field(gt=0)
 
 
+class Variant(_Part):
+    """What one way to compute key-semantic attention took where the export chose among them."""
+
+    attention: Attention
+    backend: Backend
+    tile: int
+    ms_per_tile: float = Field(gt=0)
+
+
 class Manifest(_Part):
     """One exported network.
 
@@ -95,7 +105,9 @@ class Manifest(_Part):
         padding: how a picture is continued to the lattice, once, on the right and at the bottom.
         weights_sha256: of the safetensors file that was exported.
         backends: every backend that was checked, the default for its device first.
-        pattern: of the mosaic, where the network takes one.
+        precision: of the graphs' products; pictures are float32 at either end.
+        attention: how the graphs compute key-semantic attention, where the network has it; chosen among `variants`.
+        pattern: of the mosaic, row by row, where the network takes one.
         default: whether this network answers for its task when none is named.
         sha256: of everything above, written by `sealed`.
     """
@@ -122,6 +134,8 @@ class Manifest(_Part):
     parity: tuple[Parity, ...] = ()
     seams: tuple[Seams, ...] = ()
     speed: tuple[Speed, ...] = ()
+    attention: Attention | None = None
+    variants: tuple[Variant, ...] = ()
     pattern: str | None = None
     licence: str = ""
     default: bool = False

@@ -6,7 +6,7 @@ fades depends on the weights. So the halo is measured for each of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -44,19 +44,30 @@ def calibrate(
     Returns:
         The figures of every halo tried; the last one is the one to use.
     """
+    tried: list[Seams] = []
+    for figures in measure(network, runner, tile, _told(halos(tile, network.lattice), on_halo)):
+        tried.append(figures)
+        if figures.max_lsb < MAX_LSB:
+            break
+    return tuple(tried)
+
+
+def measure(network: RestorationNetwork, runner: Runner, tile: int, tried: Iterable[int]) -> Iterator[Seams]:
+    """The figures of each halo, one after the other, on the same pictures; see `calibrate`."""
     # More than two tiles a side and no multiple of the lattice: cuts, overlaps and the padded border all occur.
     side = tile + tile // 2 + 37
     photographs = pictures.photographs(2, side, network.in_channels)
     chosen = photographs or [pictures.dead_leaves(side, network.in_channels)]
     untiled = [whole(network, picture) for picture in chosen]
-    tried: list[Seams] = []
-    for halo in halos(tile, network.lattice):
-        on_halo(halo)
+    for halo in tried:
         figures = [_compare(network, runner, tile, halo, *pair) for pair in zip(chosen, untiled, strict=True)]
-        tried.append(_worst(figures, tile=tile, halo=halo, photographs=bool(photographs)))
-        if tried[-1].max_lsb < MAX_LSB:
-            break
-    return tuple(tried)
+        yield _worst(figures, tile=tile, halo=halo, photographs=bool(photographs))
+
+
+def _told(tried: Iterator[int], on_halo: Callable[[int], object]) -> Iterator[int]:
+    for halo in tried:
+        on_halo(halo)
+        yield halo
 
 
 def halos(tile: int, lattice: int) -> Iterator[int]:

@@ -12,7 +12,7 @@ from typing import Any
 from export.manifest import file_sha256
 from models import build
 from models.network import RestorationNetwork
-from models.registry import Card
+from models.registry import PATTERN, Card
 
 
 class SubjectError(ValueError):
@@ -25,6 +25,7 @@ class Subject:
 
     Attributes:
         model: the network itself, in evaluation mode.
+        halo: as calibrated when the weights were shipped; None lets the export search.
     """
 
     model: RestorationNetwork
@@ -36,6 +37,8 @@ class Subject:
     weights_sha256: str
     licence: str
     default: bool
+    halo: int | None = None
+    pattern: str | None = None
 
     @property
     def config(self) -> dict[str, Any]:
@@ -55,6 +58,8 @@ def from_card(card: Card) -> Subject:
         weights_sha256=card.sha256,
         licence=card.license_note,
         default=card.default,
+        halo=card.halo,
+        pattern=card.pattern,
     )
 
 
@@ -86,6 +91,7 @@ def from_checkpoint(checkpoint: Path, network: str, config: str, task: str, name
         weights_sha256=file_sha256(checkpoint),
         licence="",
         default=False,
+        pattern=PATTERN if task == "demosaic" else None,
     )
 
 

@@ -9,16 +9,22 @@ network's is 130 MB.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import onnx
+import onnx.numpy_helper
 import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
+from export.manifest import Precision
+from export.precision import lower
 from models.network import RestorationNetwork
 
 OPSET = 20
+OPSET_BF16 = 22  # the first one whose convolutions may be bfloat16; what else a graph of ours holds means the same
 INPUT, OUTPUT = "input", "output"
 
 
@@ -26,25 +32,51 @@ class ExportError(ValueError):
     """A network cannot be exported, or its graph is not the network; the message says where."""
 
 
-def export(network: RestorationNetwork, path: Path, tile: int) -> int:
+def export(network: RestorationNetwork, path: Path, tile: int, precision: Precision = "fp32") -> int:
     """Write the graph of `network.restore` for tiles of (N, in_channels, tile, tile) and return its number of nodes.
 
+    Pictures are float32 at either end whatever the precision between (see `export.precision`).
     Raises ExportError if the lattice does not divide the tile.
     """
     if tile % network.lattice:
         raise ExportError(f"tile {tile} is no multiple of the lattice {network.lattice}")
     traced = path.with_suffix(".traced.onnx")
-    _trace(network, traced, tile)
-    _simplify(traced, path)
-    traced.unlink()
+    _trace(lower(network, precision), traced, tile)
+    if precision == "fp32":
+        _simplify(traced, path)
+        traced.unlink()
+    else:  # ONNX Runtime would write casts to what its CPU kernels take; TensorRT folds constants by itself
+        traced.replace(path)
+    if precision == "bf16":
+        _declare(path, OPSET_BF16)
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
     return len(model.graph.node)
 
 
+def widened(path: Path) -> onnx.ModelProto:
+    """The graph with float32 in place of bfloat16, for which ONNX Runtime has no kernels on the CPU."""
+    model = onnx.load(path)
+    narrow, wide = onnx.TensorProto.BFLOAT16, onnx.TensorProto.FLOAT
+    tensors = list(model.graph.initializer)
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.name == "to" and attribute.i == narrow:
+                attribute.i = wide
+            elif attribute.HasField("t"):
+                tensors.append(attribute.t)
+    for tensor in tensors:
+        if tensor.data_type == narrow:
+            values = onnx.numpy_helper.to_array(tensor).astype(np.float32)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+    del model.graph.value_info[:]
+    return model
+
+
 def _trace(network: RestorationNetwork, path: Path, tile: int) -> None:
     # The tracing exporter, not the one on top of torch.export: it takes 1 s instead of 17 for a graph that is as fast.
     # What a trace may get wrong (a batch or a branch taken for a constant) parity measures, at two batch sizes.
+    _name_scopes(network)
     parameter = next(network.parameters())
     example = torch.zeros(2, network.in_channels, tile, tile, device=parameter.device)
     with torch.no_grad(), warnings.catch_warnings():
@@ -61,6 +93,36 @@ def _trace(network: RestorationNetwork, path: Path, tile: int) -> None:
         )
 
 
+def _name_scopes(network: nn.Module) -> None:
+    """Have every node's name begin with the whole path of its module, also where the module's parents are not called.
+
+    The exporter names nodes after the calls around them, and segments call attentions and norms by themselves.
+    """
+    called = [""]
+
+    def enter(name: str) -> Callable[[nn.Module, object], None]:
+        def hook(_module: nn.Module, _inputs: object) -> None:
+            parent = name.rpartition(".")[0]
+            scope = torch._C._jit_onnx_create_full_scope_name("", parent)
+            skipped.append(parent != called[-1])
+            if skipped[-1]:
+                torch._C._get_tracing_state().push_scope(scope)
+            called.append(name)
+
+        return hook
+
+    def leave(_module: nn.Module, _inputs: object, _output: object) -> None:
+        called.pop()
+        if skipped.pop():
+            torch._C._get_tracing_state().pop_scope()
+
+    skipped: list[bool] = []
+    for name, module in network.named_modules():
+        if name:
+            module.register_forward_pre_hook(enter(name))
+            module.register_forward_hook(leave)
+
+
 def _simplify(traced: Path, path: Path) -> None:
     """Fold constants and drop dead nodes; ONNX Runtime's basic level writes standard operators only."""
     options = ort.SessionOptions()
@@ -68,6 +130,12 @@ def _simplify(traced: Path, path: Path) -> None:
     options.optimized_model_filepath = str(path)
     options.log_severity_level = 3
     ort.InferenceSession(traced, options, providers=["CPUExecutionProvider"])
+
+
+def _declare(path: Path, opset: int) -> None:
+    model = onnx.load(path)
+    model.opset_import[0].version = opset
+    onnx.save(model, path)
 
 
 class _Restore(nn.Module):

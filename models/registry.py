@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 WEIGHTS = Path(__file__).parent / "weights"
+PATTERN = "rggb"  # the mosaic that every demosaicking network takes, row by row; others are shifted to it
 
 
 class UnknownModelError(ValueError):
@@ -29,6 +30,9 @@ class Card:
         scale: output side over input side.
         recipe: training recipe; `unseam train` with it makes the weight again.
         data, commit, license_note: what it was trained on, by which code, and on what terms.
+        halo: input pixels around a tile's core that keep tiled pictures within half an LSB of untiled ones, calibrated
+            when the weight was shipped; None where that was not done.
+        pattern: of the mosaic, row by row, where the network takes one.
         figures: measured PSNR (dB) and SSIM by set, with the input's beside them.
     """
 
@@ -45,6 +49,8 @@ class Card:
     data: str
     commit: str
     license_note: str
+    halo: int | None = None
+    pattern: str | None = None
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property

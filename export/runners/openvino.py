@@ -12,7 +12,7 @@ from export.runners import BackendError, Runner
 from imaging.errors import OutOfMemory
 
 
-def load(path: Path, *, device: str = "cpu", threads: int | None = None, precision: str = "f32") -> Runner:
+def load(path: Path, *, device: str = "cpu", threads: int | None = None) -> Runner:
     """Compile the graph for a batch of one; a batch is run tile by tile. See `export.runners.load`.
 
     A fixed shape is what OpenVINO is fast with, and a tile fills the cores by itself.
@@ -24,8 +24,8 @@ def load(path: Path, *, device: str = "cpu", threads: int | None = None, precisi
     shape = model.input(0).partial_shape
     shape[0] = 1
     model.reshape(shape)
-    # Said explicitly: on CPUs that have AMX, OpenVINO's own default is bfloat16.
-    config = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+    # Said explicitly: on CPUs that have AMX, OpenVINO's own default is bfloat16, whatever the graph's types.
+    config = {"INFERENCE_PRECISION_HINT": _precision(model), "PERFORMANCE_HINT": "LATENCY"}
     if threads is not None:
         config["INFERENCE_NUM_THREADS"] = str(threads)
     compiled = core.compile_model(model, "CPU", config)
@@ -44,3 +44,9 @@ def load(path: Path, *, device: str = "cpu", threads: int | None = None, precisi
         return restored
 
     return run
+
+
+def _precision(model: ov.Model) -> str:
+    """bfloat16 where the graph itself computes in it."""
+    narrow = any(out.get_element_type() == ov.Type.bf16 for node in model.get_ops() for out in node.outputs())
+    return "bf16" if narrow else "f32"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from export.fold import fold
+from export.manifest import Precision
+from export.precision import lower
 from export.runners import BackendError, Runner, cuda_index
 from export.subject import Subject, make_config
 from imaging.errors import OutOfMemory
@@ -22,10 +25,11 @@ from models import build
 from models.network import RestorationNetwork
 
 
-def save(subject: Subject, path: Path) -> None:
-    """Write the weights with all that `load` has to know."""
+def save(subject: Subject, path: Path, precision: Precision = "fp32") -> None:
+    """Write the weights, in float32, with all that `load` has to know."""
     state = {name: value.contiguous() for name, value in subject.model.state_dict().items()}
-    save_file(state, path, {"network": subject.network, "config": json.dumps(subject.config)})
+    noted = {"network": subject.network, "config": json.dumps(subject.config), "precision": precision}
+    save_file(state, path, noted)
 
 
 def load(path: Path, *, device: str = "cpu", threads: int | None = None) -> Runner:
@@ -34,7 +38,7 @@ def load(path: Path, *, device: str = "cpu", threads: int | None = None) -> Runn
         raise BackendError(f"torch cannot use {device} here: it sees no CUDA device")
     if threads is not None:
         torch.set_num_threads(threads)
-    network = fold(read(path)).to(device)
+    network = lower(fold(read(path)), precision(path)).to(device)
     compute = torch.compile(network.restore, dynamic=False) if device != "cpu" else network.restore
 
     def run(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -54,10 +58,19 @@ def load(path: Path, *, device: str = "cpu", threads: int | None = None) -> Runn
 
 def read(path: Path) -> RestorationNetwork:
     """The network of a file written by `save`, in evaluation mode."""
-    with safe_open(path, "pt") as file:
-        noted = file.metadata() or {}
+    noted = _noted(path)
     if not {"network", "config"} <= noted.keys():
         raise BackendError(f"{path} does not say which network it belongs to: export again with --to torch")
     network = build.create(noted["network"], make_config(noted["network"], json.loads(noted["config"])))
     build.load_weights(network, path)
     return network.eval()
+
+
+def precision(path: Path) -> Precision:
+    """What a file written by `save` is to be computed in."""
+    return cast(Precision, _noted(path).get("precision", "fp32"))
+
+
+def _noted(path: Path) -> dict[str, str]:
+    with safe_open(path, "pt") as file:
+        return file.metadata() or {}

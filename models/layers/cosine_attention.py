@@ -45,7 +45,7 @@ class CosineAttention(nn.Module):
         if penalty is not None:
             bias = (bias + penalty[:, None]).repeat(len(q) // len(penalty), 1, 1, 1)
         scale = self.logit_scale.clamp(max=LARGEST_LOG_SCALE).exp()
-        return attend(unit(q) * scale, unit(k), v, bias, masked)
+        return attend((unit(q) * scale).to(q.dtype), unit(k), v, bias, masked)
 
 
 def unit(x: Tensor) -> Tensor:

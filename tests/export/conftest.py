@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,11 @@ def randomised(network: RestorationNetwork) -> RestorationNetwork:
         with torch.no_grad():
             parameter += 0.02 * torch.randn(parameter.shape, generator=generator)
     return network.eval()
+
+
+@pytest.fixture(scope="session")
+def randomise() -> Callable[[RestorationNetwork], RestorationNetwork]:
+    return randomised
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import save_file
 
 from export import command, parity, runners, stage, to_onnx
 from export import manifest as manifests
-from export.stage import Options
+from export.manifest import Precision
+from export.stage import Options, OptionsError
 from export.subject import Subject, SubjectError
 from export.to_onnx import ExportError
 from models import registry
@@ -56,12 +59,12 @@ def test_ones_own_checkpoint_becomes_an_artifact_that_every_backend_runs(
     assert manifest.weights_sha256 == manifests.file_sha256(tmp_path / "mine.safetensors")
     assert {one.backend for one in manifest.parity} == {"onnx", "openvino", "torch"} == set(manifest.backends)
     assert all(one.max_abs <= 1e-4 for one in manifest.parity)
-    fastest = min(manifest.speed, key=lambda one: one.ms_per_tile)
+    fastest = min((one for one in manifest.speed if one.tile == 96), key=lambda one: one.ms_per_tile)
     assert manifest.backends[0] == fastest.backend
     assert manifest.halo == manifest.seams[-1].halo > 0
     assert sorted(path.name for path in folder.iterdir()) == [
-        "64.onnx",
-        "96.onnx",
+        "64-fp32.onnx",
+        "96-fp32.onnx",
         "manifest.json",
         "weights.safetensors",
     ]
@@ -75,12 +78,13 @@ def test_a_network_whose_graph_is_not_right_is_not_exported(
 ) -> None:
     honest = to_onnx.export
 
-    def wrong(network: RestorationNetwork, path: Path, tile: int) -> int:
-        network.head.weight.data += 0.1
-        return honest(network, path, tile)
+    def wrong(network: RestorationNetwork, path: Path, tile: int, precision: Precision) -> int:
+        wrong_network = copy.deepcopy(network)
+        wrong_network.head.weight.data += 0.1
+        return honest(wrong_network, path, tile, precision)
 
     monkeypatch.setattr(to_onnx, "export", wrong)
-    with pytest.raises(ExportError, match=r"ipt-v2-test on onnx is off by .* at tile 64 .* layer 'head' first"):
+    with pytest.raises(ExportError, match=r"ipt-v2-test on onnx is off by .* at tile 64: .* layer 'head' first"):
         stage.export(subject, tmp_path, Options(backends=("onnx",), tiles=(64,)))
     assert not (tmp_path / manifests.FILE_NAME).exists()
 
@@ -194,3 +198,39 @@ def made_manifest(subject: Subject, graph: manifests.Graph) -> manifests.Manifes
         graphs=(graph,),
         backends=("onnx",),
     )
+
+
+def test_a_halo_that_came_with_the_weights_is_measured_and_not_searched(subject: Subject, tmp_path: Path) -> None:
+    manifest = stage.export(replace(subject, halo=16), tmp_path, Options(backends=("onnx",), tiles=(64, 96)))
+    assert manifest.halo == 16
+    assert [(one.tile, one.halo) for one in manifest.seams] == [(64, 16)]  # the smallest tile with a core inside it
+
+
+def test_in_half_precision_files_and_manifest_say_so_and_the_torch_backend_rounds_as_well(
+    subject: Subject, tmp_path: Path
+) -> None:
+    model = copy.deepcopy(subject.model)
+    with torch.no_grad():
+        model.head.weight *= 0.1  # what a network adds to a picture is small once it is trained
+    options = Options(backends=("torch",), tiles=(64,), precision="bf16")
+    manifest = stage.export(replace(subject, model=model, halo=16), tmp_path, options)
+    assert manifest.precision == "bf16"
+    assert [graph.file for graph in manifest.graphs] == ["64-bf16.onnx"]
+    assert manifest.backends == ("torch",)
+    (figures,) = manifest.parity
+    assert 60 <= figures.psnr_db < 100
+
+
+def test_what_half_precision_makes_too_rough_is_not_exported(subject: Subject, tmp_path: Path) -> None:
+    model = copy.deepcopy(subject.model)
+    with torch.no_grad():
+        model.head.weight *= 1000
+    options = Options(tiles=(64,), precision="fp16")
+    with pytest.raises(ExportError, match=r"is at .* dB in fp16 \(at least 60 dB\) at tile 64: "):
+        stage.export(replace(subject, model=model), tmp_path, options)
+
+
+def test_bf16_needs_a_backend_that_computes_in_it() -> None:
+    for backends in ((), ("onnx", "torch")):
+        with pytest.raises(OptionsError, match="ONNX Runtime does not compute in bf16 on the CPU: choose tensorrt"):
+            Options(backends=backends, precision="bf16")

@@ -1,0 +1,144 @@
+"""One graph of the ladder on every backend: is it the network, and how long does a tile take?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import onnxruntime as ort
+import torch
+
+from export import parity, runners, to_onnx, to_tensorrt
+from export.divergence import first_divergence
+from export.manifest import Backend, Parity, Precision, Speed
+from export.parity import Figures, Tiles
+from export.precision import lower
+from export.runners import BackendError, Runner
+from export.to_onnx import ExportError
+from models.network import RestorationNetwork
+
+ENGINES: Final = ("tensorrt", "tensorrt-rtx")
+# How far a layer's output may be off, relative where it exceeds 1, before it is called the one that diverged.
+_LAYER_TOLERANCE: Final = {"fp32": parity.MAX_ABS_FP32, "fp16": 0.01, "bf16": 0.05}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A graph to be checked, and the network in the three forms that led to it.
+
+    Attributes:
+        name: of the artifact.
+        trained: the network as it was trained.
+        folded: with its re-parameterised convolutions folded, as it was translated but for its precision.
+        precision: of the graph.
+        tile: side of its tiles.
+        graph: the ONNX file.
+        weights: the weights' file, where torch is among the backends.
+    """
+
+    name: str
+    trained: RestorationNetwork
+    folded: RestorationNetwork
+    precision: Precision
+    tile: int
+    graph: Path
+    weights: Path | None = None
+
+
+def prove(
+    candidate: Candidate, backends: Sequence[Backend], on_step: Callable[[str], object] = lambda step: None
+) -> tuple[tuple[Parity, ...], tuple[Speed, ...]]:
+    """Compare a graph with the trained network on photographs and noise, and time it on the way.
+
+    In half precision the error that counts is the larger one of two: the graph's, and that of torch rounding as the
+    graph's types say. CPU runtimes compute wider than those types, so theirs alone would flatter.
+
+    Raises:
+        ExportError: an answer is not the network's; the message names the first layer that differs.
+        BackendError, EngineError: a backend is not installed, cannot run here, or takes no such graph.
+    """
+    inputs = parity.tiles(candidate.tile, candidate.trained.in_channels)
+    expected = parity.answers(candidate.trained, inputs)
+    rounding = _rounding(candidate, inputs, expected)
+    figures, times = [], []
+    for backend in backends:
+        on_step(f"checking tile {candidate.tile} on {backend}")
+        run = _runner(backend, candidate)
+        if run is None:
+            continue
+        timed = _Timed(run)
+        found = parity.worst((rounding, parity.compare(expected, timed, inputs)))
+        _check(candidate, backend, found, inputs)
+        figures.append(Parity(backend=backend, tile=candidate.tile, max_abs=found.max_abs, psnr_db=found.psnr_db))
+        if backend != "torch":
+            milliseconds = 1e3 * timed.seconds
+            threads = torch.get_num_threads()
+            times.append(Speed(backend=backend, tile=candidate.tile, threads=threads, ms_per_tile=milliseconds))
+    return tuple(figures), tuple(times)
+
+
+class _Timed:
+    """A runner that notes what its last call took: parity's last one is a single tile, after a batch that warms up."""
+
+    def __init__(self, run: Runner) -> None:
+        self._run = run
+        self.seconds = 0.0
+
+    def __call__(self, tiles: Tiles) -> Tiles:
+        start = time.perf_counter()
+        answer = self._run(tiles)
+        self.seconds = time.perf_counter() - start
+        return answer
+
+
+def _rounding(candidate: Candidate, inputs: Tiles, expected: Tiles) -> Figures:
+    """What the precision alone costs; in bfloat16 the translation is checked here too, with wider numbers.
+
+    ONNX Runtime has no bfloat16 kernels on the CPU. With float32 in their place, the same graph runs everywhere.
+    """
+    if candidate.precision == "fp32":
+        return Figures(0.0, parity.PSNR_CAP_DB)
+    figures = parity.difference(expected, parity.answers(lower(candidate.folded, candidate.precision), inputs))
+    _check(candidate, "torch", figures, inputs)
+    if candidate.precision == "bf16":
+        session = ort.InferenceSession(to_onnx.widened(candidate.graph).SerializeToString())
+        found = parity.compare(expected, lambda tiles: session.run(None, {to_onnx.INPUT: tiles})[0], inputs)
+        _check(candidate, "onnx", found, inputs)
+    return figures
+
+
+def _check(candidate: Candidate, backend: Backend, found: Figures, inputs: Tiles) -> None:
+    if found.within(candidate.precision):
+        return
+    if candidate.precision == "fp32":
+        wrong = f"is off by {found.max_abs:.1e} (at most {parity.MAX_ABS_FP32:.0e})"
+    else:
+        wrong = f"is at {found.psnr_db:.1f} dB in {candidate.precision} (at least {parity.MIN_PSNR_HALF_DB:.0f} dB)"
+    lowered = lower(candidate.folded, candidate.precision)
+    where = first_divergence(
+        {"folding": candidate.folded, f"rounding to {candidate.precision}": lowered},
+        candidate.trained,
+        candidate.graph,
+        inputs[:1],
+        _LAYER_TOLERANCE[candidate.precision],
+    )
+    raise ExportError(f"{candidate.name} on {backend} {wrong} at tile {candidate.tile}: {where}")
+
+
+def _runner(backend: Backend, candidate: Candidate) -> Runner | None:
+    """The backend's runner; None for an engine that was built here, as proof, but has no GPU to run on."""
+    if backend not in ENGINES:
+        path = candidate.weights if backend == "torch" and candidate.weights else candidate.graph
+        return runners.load(backend, path)
+    try:
+        return runners.load(backend, candidate.graph, device="cuda")
+    except BackendError:
+        if backend != "tensorrt-rtx" or not find_spec("tensorrt_rtx"):
+            raise  # TensorRT itself builds on a GPU only
+    to_tensorrt.build(import_module("tensorrt_rtx"), candidate.graph)
+    return None

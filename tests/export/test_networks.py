@@ -1,0 +1,61 @@
+"""Every network, in each of its geometries for laptops but with fewer layers: exported, compared, built by TensorRT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from export import parity, runners, to_onnx, to_tensorrt
+from export.fold import fold
+from export.swap import swap
+from models import build
+from models.network import RestorationNetwork
+
+GRL = {"depths": (2,), "num_heads_window": (2,), "num_heads_stripe": (2,)}
+FEWER: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "denoise": ("semanir", "tiny_denoise", {"down": ((), (2,)), "up": ((1,),)}),
+    "demosaic": ("semanir", "tiny_demosaic", {"down": ((), (2,)), "up": ((1,),)}),
+    "deblur": ("kit", "tiny_deblur", {"depths": (1, 1), "cell": 32}),
+    "x2": ("grl", "tiny_laptop_x2", GRL),
+    "x3": ("grl", "tiny_laptop_x3", GRL),
+    "x4": ("grl", "tiny_laptop_x4", GRL),
+    "dejpeg": (
+        "iitransformer",
+        "tiny",
+        {"num_heads": (5, 5), "kinds": (("intra",) * 2, ("inter",) * 2), "shifts": ((0, 4),) * 2},
+    ),
+}
+TILE = 64
+
+
+@pytest.fixture(scope="module", params=FEWER)
+def network(
+    request: pytest.FixtureRequest, randomise: Callable[[RestorationNetwork], RestorationNetwork]
+) -> RestorationNetwork:
+    architecture, config, fewer = FEWER[request.param]
+    torch.manual_seed(0)
+    return randomise(build.create(architecture, replace(build.configs(architecture)[config], **fewer)))
+
+
+@pytest.fixture(scope="module")
+def graph(network: RestorationNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("graph") / "64.onnx"
+    to_onnx.export(swap(fold(network), "gather"), path, TILE)
+    return path
+
+
+def test_the_graph_is_the_network(network: RestorationNetwork, graph: Path) -> None:
+    inputs = parity.tiles(TILE, network.in_channels)
+    expected = parity.answers(network, inputs)
+    assert expected.std() > 0.1
+    assert parity.compare(expected, runners.load("onnx", graph, threads=1), inputs).max_abs <= 1e-5
+
+
+def test_tensorrt_takes_the_graph(graph: Path) -> None:
+    trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
+    assert len(to_tensorrt.build(trt, graph)) > 10_000
