@@ -34,7 +34,7 @@ class BackendError(ValueError):
 class Runner(Protocol):
     """Computes a batch of equal tiles."""
 
-    def __call__(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, tiles: NDArray[np.float32], /) -> NDArray[np.float32]:
         """Restore (N, C, T, T), values in [0, 1], to (N, C', scale * T, scale * T); any N >= 1.
 
         Raises imaging's OutOfMemory if the batch does not fit: fewer tiles at once may.

@@ -28,11 +28,11 @@ def load(path: Path, *, device: str = "cpu", threads: int | None = None) -> Runn
         raise BackendError(
             f"ONNX Runtime found CUDA but could not start it on {device}: are driver and libraries right?"
         )
-    name = session.get_inputs()[0].name
+    names = [one.name for one in session.get_inputs()]  # one, but for a segment that joins several maps
 
-    def run(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(*maps: NDArray[np.float32]) -> NDArray[np.float32]:
         try:
-            restored: NDArray[np.float32] = session.run(None, {name: tiles})[0]
+            restored: NDArray[np.float32] = session.run(None, dict(zip(names, maps, strict=True)))[0]
         except Exception as error:
             if any(sign in str(error) for sign in _NO_MEMORY):
                 raise OutOfMemory(str(error)) from error

@@ -1,0 +1,102 @@
+"""A network in segments, as exported: what `staged.json` says, and the runners of its graphs. Loads no torch.
+
+The file lies beside the artifact's manifest and is sealed like it: it names each graph with that graph's sha256.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from export import runners
+from export.manifest import FileName, ManifestError, Sha256, file_sha256
+from imaging import staged
+from imaging.staged import Layout, Run
+
+FILE_NAME: Final = "staged.json"
+FORMAT: Final = 1
+
+
+class Stage(BaseModel):
+    """One segment; fields as in `imaging.staged.Stage`, its graph, and what a tile of it costs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, StringConstraints(min_length=1)]
+    reads: tuple[str, ...] = Field(min_length=1)
+    lattice: int = Field(ge=1)
+    halo: int = Field(ge=0)
+    single: int = Field(ge=0)
+    down: int = Field(ge=1)
+    up: int = Field(ge=1)
+    file: FileName
+    sha256: Sha256
+    macs: int = Field(ge=0, description="multiply-accumulates for one tile")
+
+    @property
+    def geometry(self) -> staged.Stage:
+        """What execution has to know."""
+        return staged.Stage(self.name, self.reads, self.lattice, self.halo, self.single, self.down, self.up)
+
+
+class Staged(BaseModel):
+    """All segments of one network for square tiles of one side.
+
+    Attributes:
+        weights_sha256: of the weights that were exported, as in the manifest.
+        max_abs: how far the segments' maps are from torch's at most, relative where a map's values exceed 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = FORMAT
+    weights_sha256: Sha256
+    tile: int = Field(ge=1)
+    lattice: int = Field(ge=1)
+    in_channels: int = Field(ge=1)
+    max_abs: float = Field(ge=0)
+    stages: tuple[Stage, ...] = Field(min_length=1)
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """Multiply-accumulates for one tile of each stage."""
+        return {stage.name: float(stage.macs) for stage in self.stages}
+
+    def layout(self, height: int, width: int) -> Layout:
+        """Plan a picture. Raises PlanError for one that is too small for the tile."""
+        geometry = [stage.geometry for stage in self.stages]
+        return staged.layout(height, width, geometry, tile=self.tile, lattice=self.lattice)
+
+
+def save(description: Staged, folder: Path) -> None:
+    """Write `staged.json` into an artifact's folder."""
+    (folder / FILE_NAME).write_text(description.model_dump_json(indent=2) + "\n")
+
+
+def load(folder: Path) -> Staged:
+    """Read `staged.json` and check every graph it names. Raises ManifestError if one is absent or altered."""
+    path = folder / FILE_NAME
+    try:
+        description = Staged.model_validate(json.loads(path.read_text()))
+    except OSError as error:
+        raise ManifestError(f"{folder.name} has no segments ({path}: {error.strerror}): export again") from error
+    except (ValueError, ValidationError) as error:
+        raise ManifestError(f"{path} is not valid: export again") from error
+    for stage in description.stages:
+        graph = folder / stage.file
+        if not graph.is_file() or file_sha256(graph) != stage.sha256:
+            raise ManifestError(f"{graph} is missing or was altered after the export: export again")
+    return description
+
+
+def open_runs(
+    description: Staged, folder: Path, backend: str = "onnx", *, device: str = "cpu", threads: int | None = None
+) -> dict[str, Run]:
+    """The runner of each stage, by name, warm enough to call. Raises BackendError."""
+    return {
+        stage.name: runners.load(backend, folder / stage.file, device=device, threads=threads)
+        for stage in description.stages
+    }

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from imaging import staged
+from imaging.errors import Cancelled, InvalidResult, OutOfMemory, PlanError
+from imaging.staged import Stage, layout, restore, stream
+from imaging.strip import Strip
+
+RANDOM = np.random.default_rng(3)
+
+# A small network by hand: halve, blur, cells, double again beside a skip.
+STAGES = (
+    Stage("half", ("picture",), lattice=2, halo=0, down=2),
+    Stage("blurred", ("half",), lattice=2, halo=2, down=2),
+    Stage("cells", ("blurred",), lattice=16, halo=0, down=2),
+    Stage("joined", ("cells", "picture"), lattice=2, halo=1, down=1),
+)
+
+
+def half(maps):
+    return (maps[:, ::2, ::2] + maps[:, 1::2, ::2] + maps[:, ::2, 1::2] + maps[:, 1::2, 1::2]) / 4
+
+
+def blurred(maps):
+    padded = np.pad(maps, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+    return windows.mean(axis=(-1, -2), dtype=np.float64).astype(maps.dtype)
+
+
+def cells(maps):
+    n, h, w, c = maps.shape
+    mean = maps.reshape(n, h // 8, 8, w // 8, 8, c).mean(axis=(2, 4), keepdims=True, dtype=np.float64)
+    return maps - np.broadcast_to(mean, (n, h // 8, 8, w // 8, 8, c)).reshape(maps.shape).astype(maps.dtype)
+
+
+def joined(low, picture):
+    return blurred(low.repeat(2, axis=1).repeat(2, axis=2)) + picture
+
+
+RUNS = {"half": half, "blurred": blurred, "cells": cells, "joined": joined}
+
+
+def untiled(image):
+    height, width, _ = image.shape
+    padded = np.pad(image, ((0, -height % 16), (0, -width % 16), (0, 0)), mode="reflect")[None]
+    return joined(cells(blurred(half(padded))), padded)[0, :height, :width]
+
+
+def picture(height, width, channels=3):
+    return RANDOM.random((height, width, channels), dtype=np.float32)
+
+
+def cut(height, width, tile=32):
+    return layout(height, width, STAGES, tile=tile, lattice=16)
+
+
+@pytest.mark.parametrize("size", [(33, 16), (100, 75), (64, 64), (31, 47), (97, 200)])
+def test_tiles_give_the_untiled_picture_to_the_last_bit(size):
+    image = picture(*size)
+    assert np.array_equal(restore(image, RUNS, cut(*size), batch=3), untiled(image))
+
+
+def test_a_halo_too_short_by_one_pixel_shows():
+    image = picture(100, 75)
+    short = [Stage("blurred", ("half",), lattice=2, halo=0, down=2) if s.name == "blurred" else s for s in STAGES]
+    plan = layout(100, 75, short, tile=32, lattice=16)
+    assert not np.array_equal(restore(image, RUNS, plan), untiled(image))
+
+
+def test_rows_come_out_from_the_top_while_rows_go_in_and_few_are_held():
+    height = 1600
+    image, events, held = picture(height, 40), [], []
+
+    def rows(top, bottom):
+        events.append(("in", bottom))
+        return image[top:bottom]
+
+    parts = []
+    for part in stream(rows, RUNS, cut(height, 40), channels=3):
+        parts.append(part)
+        events.append(("out", sum(map(len, parts))))
+        held.append(events[-1][1])
+    assert np.array_equal(np.concatenate(parts), untiled(image))
+    ahead = [
+        bottom - max([done for kind, done in events[:n] if kind == "out"], default=0)
+        for n, (kind, bottom) in enumerate(events)
+        if kind == "in"
+    ]
+    assert max(ahead) <= 6 * 32  # what is read is used soon
+    assert [top for kind, top in events if kind == "in"] == sorted({top for kind, top in events if kind == "in"})
+
+
+def test_a_strip_lets_go_of_rows_that_nobody_needs():
+    strip = Strip()
+    for number in range(4):
+        strip.append(np.full((8, 5, 1), number, np.float32))
+    before = strip.nbytes
+    strip.release(17)
+    assert strip.nbytes == before // 2
+    tile = strip.tiles(1, 8)[0]
+    strip.read(tile, 20, -2)
+    assert tile[:, 0, 0].tolist() == [2] * 4 + [3] * 4
+
+
+@pytest.mark.parametrize("error", [MemoryError, OutOfMemory])
+def test_when_memory_runs_out_the_batch_is_halved_and_the_bytes_are_the_same(error):
+    image, tried = picture(100, 300), []
+
+    def small(maps):
+        tried.append(len(maps))
+        if len(maps) > 2:
+            raise error("full")
+        return blurred(maps)
+
+    assert np.array_equal(restore(image, RUNS | {"blurred": small}, cut(100, 300), batch=8), untiled(image))
+    assert tried[:3] == [8, 4, 2]
+    assert max(tried[3:]) == 2
+
+
+def test_when_not_even_one_tile_fits_that_is_said():
+    def full(maps):
+        raise MemoryError
+
+    with pytest.raises(OutOfMemory, match="32 x 32"):
+        restore(picture(40, 40), RUNS | {"half": full}, cut(40, 40), batch=4)
+
+
+def test_progress_counts_the_tiles_of_all_stages():
+    told = []
+    plan = cut(100, 75)
+    restore(picture(100, 75), RUNS, plan, on_progress=lambda done, total: told.append((done, total)))
+    assert told[0] == (0, len(plan))
+    assert told[-1] == (len(plan), len(plan))
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_cancelling_stops_before_the_next_batch():
+    told = []
+    with pytest.raises(Cancelled, match="after 5 of"):
+        restore(
+            picture(100, 75),
+            RUNS,
+            cut(100, 75),
+            on_progress=lambda done, total: told.append(done),
+            cancelled=lambda: told[-1] == 5,
+        )
+
+
+def test_a_grey_picture_stays_grey_in_a_colour_network():
+    image = picture(40, 40, 1)
+    restored = restore(image, RUNS, cut(40, 40), in_channels=3)
+    assert restored.shape == (40, 40, 1)
+    assert np.abs(restored - untiled(image)).max() < 1e-6
+
+
+@pytest.mark.parametrize("answer", [lambda maps: maps[:, 1:], lambda maps: maps * np.float32("nan")])
+def test_a_runner_that_answers_nonsense_is_caught(answer):
+    with pytest.raises(InvalidResult, match="half answered"):
+        restore(picture(40, 40), RUNS | {"half": answer}, cut(40, 40))
+
+
+def test_a_tile_without_a_core_or_a_picture_too_small_to_cut_is_refused():
+    wide = (*STAGES[:3], Stage("joined", ("cells", "picture"), lattice=2, halo=16, down=1))
+    with pytest.raises(PlanError, match="no core"):
+        layout(100, 100, wide, tile=32, lattice=16)
+    with pytest.raises(PlanError, match="too short"):
+        layout(9, 100, wide, tile=64, lattice=16)
+    one_window = (Stage("shifted", ("picture",), lattice=16, halo=4, single=16),)
+    with pytest.raises(PlanError, match="too short"):
+        layout(100, 9, one_window, tile=32, lattice=16)
+
+
+def test_work_weighs_the_stages_by_what_they_cost():
+    plan = cut(512, 512, tile=64)
+    works = dict(zip(("half", "blurred", "cells", "joined"), (one.work for one in plan.plans), strict=True))
+    assert works["half"] == works["cells"] == 1.0
+    assert plan.work({"half": 0, "blurred": 1, "cells": 0, "joined": 0}) == works["blurred"] > 1
+    assert plan.work() == pytest.approx(sum(works.values()) / 4)
+    assert staged.PICTURE not in works
