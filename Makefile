@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup serve test check bench gallery
+.PHONY: setup serve test check bench gallery up up-cpu test-compose
 
 setup: .venv/developing
 
@@ -38,3 +38,17 @@ bench: setup
 
 gallery: setup
 	$(BIN)/python -m benchmarks.gallery
+
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+
+up:
+	deploy/prepare
+	cd deploy && $(COMPOSE) --profile gpu up --build --detach
+
+up-cpu:
+	deploy/prepare
+	cd deploy && $(COMPOSE) -f docker-compose.yml -f compose.cpu.yml up --build --detach
+
+# An engine of its own, hence root; ARGUMENTS=--help says more.
+test-compose: setup
+	PYTHONPATH=tests/deploy/support $(BIN)/python tests/compose/run.py $(ARGUMENTS)

@@ -41,8 +41,8 @@ ENV PATH=/opt/unseam/bin:$PATH \
 USER unseam
 WORKDIR /var/lib/unseam
 EXPOSE 9108
-# Engines are loaded and warmed before the port answers: minutes, where TensorRT has to build them first.
-HEALTHCHECK --interval=5s --timeout=4s --start-period=300s --retries=3 \
-    CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:9108/metrics', timeout=3)"]
+# Healthy once its networks are loaded: minutes, where TensorRT has to build engines first.
+HEALTHCHECK --interval=5s --timeout=4s --start-period=600s --retries=3 \
+    CMD ["python3", "-c", "import urllib.request as r; assert b'unseam_model_info{' in r.urlopen('http://127.0.0.1:9108/metrics', timeout=3).read()"]
 ENTRYPOINT ["entrypoint"]
 CMD ["unseam", "worker"]
