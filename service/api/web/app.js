@@ -77,11 +77,11 @@ function remove(item) {
   const place = items.indexOf(item);
   items.splice(place, 1);
   item.place.remove();
-  item.before?.close();
-  item.after?.close();
-  URL.revokeObjectURL(item.address);
   if (item === selected) select(items[place] ?? items[place - 1] ?? null);
   else render();
+  item.before?.close(); // only now: the viewer has let go of them
+  item.after?.close();
+  URL.revokeObjectURL(item.address);
   (selected?.place.querySelector(".frame") ?? find("choose")).focus();
 }
 
@@ -93,7 +93,9 @@ function render(item = selected, another = false) {
   find("strip").hidden = !items.length;
   find("download-all").hidden = items.filter((each) => each.address).length < 2;
   if (selected && item === selected) renderStage(selected, another);
-  if (!selected) find("progress").hidden = find("fault").hidden = true;
+  if (selected) return;
+  viewer.show(null, null);
+  find("progress").hidden = find("fault").hidden = true;
 }
 
 function renderStage({ restoration, before, after, address }, another) {

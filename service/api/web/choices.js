@@ -69,7 +69,7 @@ export class Choices {
     const quality = this.#fields.querySelector("[name=quality]");
     const lossy = ["jpeg", "webp", "avif"].includes(this.#fields.querySelector("[name=format]").value);
     quality.closest("label").hidden = !lossy;
-    quality.closest("label").querySelector("output").value = quality.value;
+    quality.closest("label").querySelector(".value").textContent = quality.value;
   }
 }
 

@@ -170,7 +170,7 @@ def _expect_pixels(page: Any, whole: NDArray[np.uint8], left: int | None = None)
     for _ in range(20):
         part = shown(page)[100:164, 100:164]
         for y, x in np.argwhere((whole == part[0, 0]).all(axis=2)):
-            if np.array_equal(whole[y : y + 64, x : x + 64], part) and left in (None, x - 100):
+            if np.array_equal(whole[y : y + 64, x : x + 64], part) and (left is None or abs(x - 100 - left) <= 1):
                 return
         page.wait_for_timeout(100)
     raise AssertionError("the viewer never showed the picture's own pixels")
@@ -276,6 +276,8 @@ def test_the_keyboard_alone_chooses_a_task_and_a_picture(bench: Bench, open_page
     (tmp_path / "rainy.png").write_bytes(png())
     with bench.client() as http:
         page = open_page(str(http.base_url))
+        choosers: list[Any] = []
+        page.on("filechooser", choosers.append)
         page.locator("#choose:enabled").wait_for()
         focused = []
         for _ in range(12):
@@ -285,9 +287,10 @@ def test_the_keyboard_alone_chooses_a_task_and_a_picture(bench: Bench, open_page
                 break
         assert "task" in focused
         assert focused[-1] == "choose"
-        with page.expect_file_chooser() as chooser:
-            page.keyboard.press("Enter")
-        chooser.value.set_files(tmp_path / "rainy.png")
+        page.keyboard.press("Enter")
+        while not choosers:
+            page.wait_for_timeout(20)
+        choosers[0].set_files(tmp_path / "rainy.png")
         expect(frames(page, "succeeded")).to_have_count(1)
 
 
@@ -336,30 +339,22 @@ def test_options_are_sent(bench: Bench, open_page: Open, drop: Drop) -> None:
     assert content.startswith(b"\xff\xd8\xff")
 
 
-def test_a_picture_of_24_megapixels_does_not_freeze_the_page(bench: Bench, open_page: Open, drop: Drop) -> None:
-    large = picture(1200, 800).resize((6000, 4000))
+def test_a_picture_of_24_megapixels_is_decoded_beside_the_page(bench: Bench, open_page: Open, tmp_path: Path) -> None:
+    (tmp_path / "large.jpg").write_bytes(encoded(picture(1200, 800).resize((6000, 4000)), "jpeg"))
     bench.runner.go.clear()
     with bench.client() as http:
         page = open_page(str(http.base_url))
         page.locator("#choose:enabled").wait_for()
-        page.evaluate("""() => {
-            window.longest = 0;
-            let last = performance.now();
-            requestAnimationFrame(function frame(now) {
-                window.longest = Math.max(window.longest, now - last);
-                last = now;
-                requestAnimationFrame(frame);
-            });
-        }""")
-        transferred = encoded(large, "jpeg")
-        page.set_input_files("#files", {"name": "large.jpg", "mimeType": "image/jpeg", "buffer": transferred})
+        tools = page.context.new_cdp_session(page)
+        tools.send("Performance.enable", {"timeDomain": "threadTicks"})  # processor time of the page's own thread
+        page.set_input_files("#files", tmp_path / "large.jpg")
         expect(page.locator("#facts")).to_contain_text("6,000 \u00d7 4,000")
         page.get_by_role("button", name="1:1").click()
         expect(page.locator(".zoom output")).to_have_text("100 %")
-        page.wait_for_timeout(700)
-        longest_ms = page.evaluate("window.longest")
+        page.wait_for_timeout(500)
+        seconds = {each["name"]: each["value"] for each in tools.send("Performance.getMetrics")["metrics"]}
         page.get_by_role("button", name="Cancel").click()
-    assert longest_ms < 400
+    assert seconds["TaskDuration"] - seconds["DevToolsCommandDuration"] < 0.8
 
 
 def test_nothing_is_wider_than_a_phone(bench: Bench, open_page: Open, drop: Drop) -> None:
@@ -379,7 +374,7 @@ def test_the_documentation_tries_requests_without_another_host(bench: Bench, ope
         page = open_page(str(http.base_url).rstrip("/") + "/docs")
         page.get_by_text("What this server can do", exact=True).click()
         page.get_by_role("button", name="Execute").click()
-        expect(page.locator(".live-responses-table .response-col_status").first).to_contain_text("200")
+        expect(page.locator(".live-responses-table tbody .response-col_status").first).to_contain_text("200")
         expect(page.locator(".live-responses-table")).to_contain_text("inverter")
 
 
