@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup serve test check bench gallery up up-cpu test-compose
+.PHONY: setup serve test check bench gallery faults up up-cpu test-compose
 
 setup: .venv/developing
 
@@ -52,3 +52,7 @@ up-cpu:
 # An engine of its own, hence root; ARGUMENTS=--help says more.
 test-compose: setup
 	PYTHONPATH=tests/deploy/support $(BIN)/python tests/compose/run.py $(ARGUMENTS)
+
+faults: setup
+	tests/install-system-packages
+	PYTHONPATH=.:tests/service/support $(BIN)/python -u tests/faults/run.py

@@ -71,9 +71,9 @@ class Janitor:
         redis_now = float(answer)
         self._clock.see(redis_now)
         for queue in self._queues:
+            self._rescue_popped(queue)
             if self._clock.quiet:
                 self._requeue_abandoned(queue, redis_now)
-                self._rescue_popped(queue)
         self._schedule()
         self._expire_results()
         if time.monotonic() >= self._next_reconcile:

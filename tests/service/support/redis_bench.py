@@ -37,23 +37,22 @@ def free_port() -> int:
 class RedisServer:
     """`redis-server` with its data in a folder, on a port of the loopback; can be paused, killed and started again."""
 
-    def __init__(self, folder: Path, *options: str, wrapper: tuple[str, ...] = (), env: dict[str, str] | None = None):
+    def __init__(self, folder: Path, *options: str) -> None:
         if shutil.which("redis-server") is None:
             pytest.skip("redis-server is not installed: tests/install-system-packages")
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.port = folder, free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._command = [
-            *wrapper, "redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder),
+            "redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder),
             "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--logfile", str(folder / "log"),
             *options,
         ]  # fmt: skip
-        self._env = env
         self.process: subprocess.Popen[bytes] | None = None
         self.client = redis.Redis(port=self.port, socket_timeout=5)
 
     def start(self) -> None:
-        self.process = subprocess.Popen(self._command, env=self._env)
+        self.process = subprocess.Popen(self._command)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             with contextlib.suppress(redis.RedisError):
