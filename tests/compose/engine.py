@@ -90,11 +90,14 @@ def make_stand_ins(folder: Path, environment: dict[str, str], images: list[str])
 def _import(folder: Path, environment: dict[str, str]) -> None:
     root = folder / "rootfs"
     if not (root / "complete").exists():
-        shutil.rmtree(root, ignore_errors=True)
+        _remove_tree(root)
         include = f"--include={','.join(PACKAGES)}"
-        subprocess.run(
-            ["debootstrap", "--variant=minbase", include, "bookworm", root], check=True, stdout=subprocess.DEVNULL
-        )
+        command = ["debootstrap", "--variant=minbase", include, "bookworm", root]
+        try:
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        except BaseException:
+            _remove_tree(root)
+            raise
         # The host's certificates and pip settings: a registry may be reached by them alone.
         shutil.copy("/etc/ssl/certs/ca-certificates.crt", root / "etc/ssl/certs/ca-certificates.crt")
         (root / "etc/pip.conf").write_text("[global]\ncert = /etc/ssl/certs/ca-certificates.crt\ntimeout = 180\n")
@@ -102,6 +105,14 @@ def _import(folder: Path, environment: dict[str, str]) -> None:
     with subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE) as tar:
         command = ["docker", "import", "-", BASE]
         subprocess.run(command, stdin=tar.stdout, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
+def _remove_tree(root: Path) -> None:
+    """Delete a tree that an interrupted debootstrap left, in which the host's /proc may still be mounted."""
+    for name in ("proc", "sys", "dev/pts", "dev"):
+        if (root / name).is_mount():
+            subprocess.run(["umount", root / name], check=True)
+    shutil.rmtree(root, ignore_errors=True)
 
 
 def _output(environment: dict[str, str], *command: str) -> str:

@@ -1,8 +1,8 @@
 """Build the stack, start it, use it, hurt it, watch it, take it down: `make test-compose`. Prints what it checked.
 
 Needs root on a Debian with docker.io, docker-compose, debootstrap and iptables (it then starts an engine of its own,
-with images that stand in for those no registry here has), or `--engine` for the one that runs. Takes some minutes on two
-free cores: most of it is the exporter's torch and the waiting for an alert. `--reuse DIR` keeps engine and images.
+with images that stand in for those no registry here has), or `--engine` for the one that runs. Takes some minutes on
+two free cores: most of it is the exporter's torch and the waiting for an alert. `--reuse DIR` keeps engine and images.
 """
 
 from __future__ import annotations
