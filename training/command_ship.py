@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
 
     from models import registry
     from training.recipe import Recipe, RecipeError
-    from training.ship import card_of, check_better, enter, measure
+    from training.ship import calibrated_halo, card_of, check_better, enter, measure
 
     if args.data is None:
         raise RecipeError("name the folder of the recipe's pictures with --data or UNSEAM_DATA")
@@ -36,7 +36,13 @@ def run(args: argparse.Namespace) -> int:
     figures = measure(recipe, weights, Path(args.data), torch.device(args.device))
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
     card = card_of(
-        recipe, weights, figures, registry.cards(), commit=commit.stdout.strip(), license_note=args.license_note
+        recipe,
+        weights,
+        figures,
+        registry.cards(),
+        commit=commit.stdout.strip(),
+        license_note=args.license_note,
+        halo=calibrated_halo(recipe, weights),
     )
     by_luma = {chosen.name: chosen.luma for chosen in recipe.validation}
     for old in registry.cards():

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import torch
 
+from export.parity import answers
+from export.seams import calibrate
+from export.stage import Options
 from models.build import create, load_weights
-from models.registry import Card
+from models.registry import PATTERN, Card
 from training.evaluate import Figures, evaluate
 from training.recipe import Recipe
 from training.validation import examples
@@ -43,8 +46,9 @@ def card_of(
     *,
     commit: str,
     license_note: str,
+    halo: int | None = None,
 ) -> Card:
-    """The card of a new weight, one version above the one that it replaces."""
+    """The card of a new weight, one version above the one that it replaces; `halo` is `calibrated_halo`'s."""
     earlier = [card for card in cards if card.name == recipe.name]
     version = max((card.version for card in earlier), default=0) + 1
     scale = int(recipe.degradation.get("scale", 1))
@@ -63,8 +67,21 @@ def card_of(
         data=recipe.data.about,
         commit=commit,
         license_note=license_note,
+        halo=halo,
+        pattern=PATTERN if recipe.task == "demosaic" else None,
         figures={name: {kind: asdict(row) for kind, row in both.items()} for name, both in figures.items()},
     )
+
+
+def calibrated_halo(recipe: Recipe, weights: Path) -> int:
+    """The halo that keeps tiled pictures within half an LSB of untiled ones, so that no export has to search for it.
+
+    It is measured on the torch network, at the largest tile of the ladder that is exported by default.
+    """
+    network = create(recipe.network, recipe.config)
+    load_weights(network, weights)
+    network.eval()
+    return calibrate(network, lambda tiles: answers(network, tiles), max(Options().ladder(network.lattice)))[-1].halo
 
 
 def check_better(new: Card, old: Card, by_luma: Mapping[str, bool]) -> None:
@@ -103,7 +120,9 @@ def as_toml(card: Card) -> str:
     """A card as a [[model]] table."""
     # JSON's strings, numbers and booleans are TOML's.
     plain = [
-        f"{field.name} = {json.dumps(getattr(card, field.name))}" for field in fields(card) if field.name != "figures"
+        f"{field.name} = {json.dumps(value)}"
+        for field in fields(card)
+        if field.name != "figures" and (value := getattr(card, field.name)) is not None
     ]
     tables = [
         f"\n[model.figures.{json.dumps(name)}]\n"

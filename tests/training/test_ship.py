@@ -33,6 +33,12 @@ def test_a_card_survives_the_registry(card: Card) -> None:
     assert Card(**row) == card
 
 
+def test_halo_and_pattern_survive_the_registry(card: Card) -> None:
+    known = replace(card, halo=64, pattern="rggb")
+    (row,) = tomllib.loads(as_toml(known))["model"]
+    assert Card(**row) == known
+
+
 def test_a_new_weight_has_a_new_version_and_name(card: Card, tmp_path: Path) -> None:
     newer = make(tmp_path, 34.0, [card])
     assert (card.version, newer.version) == (1, 2)
