@@ -18,18 +18,31 @@ FILES = {"gpu": ["docker-compose.yml"], "cpu": ["docker-compose.yml", "compose.c
 def stack(
     request: pytest.FixtureRequest, deploy: Path, program: Callable[[str], str], tmp_path_factory: Any
 ) -> dict[str, Any]:
+    return _config(program("docker-compose"), deploy, tmp_path_factory.mktemp("stack"), FILES[request.param])
+
+
+def _config(compose: str, deploy: Path, folder: Path, files: list[str], **environment: str) -> dict[str, Any]:
     """The stack as docker-compose reads it, made ready by deploy/prepare in a copy."""
-    folder = tmp_path_factory.mktemp("stack") / "deploy"
-    shutil.copytree(deploy, folder, ignore=shutil.ignore_patterns(".env", "secrets"))
-    subprocess.run([folder / "prepare"], check=True)
-    command = [program("docker-compose"), *(part for name in FILES[request.param] for part in ("-f", name)), "config"]
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]}, check=False
-    )
+    copy = folder / "deploy"
+    shutil.copytree(deploy, copy, ignore=shutil.ignore_patterns(".env", "secrets"))
+    subprocess.run([copy / "prepare"], check=True)
+    command = [compose, *(part for name in files for part in ("-f", name)), "config"]
+    environment["PATH"] = os.environ["PATH"]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=60, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     assert "WARN" not in done.stderr.upper(), done.stderr
     loaded: dict[str, Any] = yaml.safe_load(done.stdout)
     return loaded
+
+
+def test_further_hosts_are_let_in_at_the_private_address_alone(
+    deploy: Path, program: Callable[[str], str], tmp_path: Path
+) -> None:
+    files = ["docker-compose.yml", "compose.hosts.yml"]
+    services = _config(program("docker-compose"), deploy, tmp_path, files, PRIVATE_ADDRESS="10.1.2.3")["services"]
+    for name in ("redis", "worker", "dcgm-exporter"):
+        assert services[name]["ports"], name
+        assert all(str(port).startswith("10.1.2.3:") for port in services[name]["ports"]), name
 
 
 def test_redis_is_reached_from_inside_only(stack: dict[str, Any]) -> None:
