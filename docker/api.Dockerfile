@@ -10,6 +10,7 @@ COPY pyproject.toml ./
 RUN touch README.md && /opt/unseam/bin/pip install --no-build-isolation '.[s3]'
 COPY README.md ./
 COPY imaging imaging
+COPY unseam unseam
 COPY export export
 COPY models/*.py models/
 COPY service service

@@ -13,6 +13,7 @@ RUN mv wheels/pyproject.toml . && touch README.md \
     && /opt/unseam/bin/pip install --no-build-isolation --find-links wheels '.[cpu,export]'
 COPY README.md ./
 COPY imaging imaging
+COPY unseam unseam
 COPY export export
 COPY models models
 COPY service service
