@@ -277,7 +277,7 @@ def test_the_keyboard_alone_chooses_a_task_and_a_picture(bench: Bench, open_page
     with bench.client() as http:
         page = open_page(str(http.base_url))
         choosers: list[Any] = []
-        page.on("filechooser", choosers.append)
+        page.on("filechooser", lambda chooser: choosers.append(chooser))
         page.locator("#choose:enabled").wait_for()
         focused = []
         for _ in range(12):
@@ -317,7 +317,7 @@ def test_a_kind_of_file_that_browsers_cannot_show_is_restored_all_the_same(
         page = open_page(str(http.base_url))
         drop(page, ("scan.tif", "image/tiff", tiff))
         expect(frames(page, "succeeded")).to_have_count(1)
-        expect(page.get_by_text("cannot display this kind of file")).to_be_visible()
+        expect(page.get_by_text("No preview: this browser cannot display")).to_be_visible()
         name, content = downloaded(page)
     assert name == "scan-derain.tif"
     np.testing.assert_array_equal(pixels(content), inverted(tiff))
