@@ -24,6 +24,12 @@ def log_l1(restored: Tensor, target: Tensor) -> Tensor:
     return (1 + error / STEP).log().mean() * STEP
 
 
+def log_mse(restored: Tensor, target: Tensor) -> Tensor:
+    """Logarithm of every picture's mean squared error, above one 8-bit step squared: its PSNR, but for a factor."""
+    error = (restored - target).square().flatten(1).mean(1)
+    return (1 + error / STEP**2).log().mean() * STEP
+
+
 def charbonnier(restored: Tensor, target: Tensor) -> Tensor:
     """Mean of sqrt(error^2 + eps^2), eps = 1e-3 (KiT, Eq. 11)."""
     return ((restored - target).square() + 1e-6).sqrt().mean()
@@ -40,4 +46,10 @@ def _laplacian(x: Tensor) -> Tensor:
     return F.conv2d(x, kernel.expand(channels, 1, 3, 3), groups=channels)
 
 
-LOSSES = {"l1": l1, "log-l1": log_l1, "charbonnier": charbonnier, "charbonnier-edge": charbonnier_edge}
+LOSSES = {
+    "l1": l1,
+    "log-l1": log_l1,
+    "log-mse": log_mse,
+    "charbonnier": charbonnier,
+    "charbonnier-edge": charbonnier_edge,
+}

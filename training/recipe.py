@@ -21,11 +21,12 @@ class _Part(BaseModel):
 
 
 class Phase(_Part):
-    """Crops of `patch` pixels in batches of `batch`, until this share of the run is done."""
+    """Crops of `patch` pixels in batches of `batch`, judged by `loss`, until this share of the run is done."""
 
     until: float = Field(gt=0, le=1)
     patch: PositiveInt
     batch: PositiveInt
+    loss: Literal["l1", "log-l1", "log-mse", "charbonnier", "charbonnier-edge"] = "log-l1"
 
 
 class Schedule(_Part):
@@ -88,7 +89,6 @@ class Recipe(_Part):
     network: str
     config: str
     seed: int = 0
-    loss: Literal["l1", "log-l1", "charbonnier", "charbonnier-edge"] = "l1"
     data: Data
     degradation: dict[str, Any]
     schedule: Schedule
