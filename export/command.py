@@ -114,7 +114,9 @@ def _export(name: str, load: Callable[[], Subject], root: Path, args: argparse.N
         from export import stage
 
         subject = load()
-        options = stage.Options(args.to, args.tiles or stage.TILES, args.precision or "fp32")
+        options = stage.Options(
+            args.to, args.tiles or stage.TILES, args.precision or "fp32", trust_halo=args.missing and not args.tiles
+        )
         with (
             tqdm(total=stage.steps(options, subject.model.lattice), desc=name, disable=None, leave=False) as bar,
             storage.replacing(root, name) as folder,

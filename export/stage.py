@@ -37,11 +37,13 @@ class Options:
         backends: to be checked and recorded besides ONNX Runtime; by default OpenVINO, in float32 where installed.
         tiles: sides of the tile ladder; each is raised to a multiple of the network's lattice.
         precision: of the graphs.
+        trust_halo: take the halo that came with the weights without measuring it again.
     """
 
     backends: tuple[Backend, ...] = ()
     tiles: tuple[int, ...] = TILES
     precision: Precision = "fp32"
+    trust_halo: bool = False
 
     def __post_init__(self) -> None:
         chosen = self.backends
@@ -89,8 +91,7 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
         checked, timed = prove(candidate, options.backends, on_step)
         figures += checked
         speed += timed
-    on_step("measuring seams")
-    seen = _seams(subject, exported, folder, graphs, speed, on_step)
+    seen = () if options.trust_halo and subject.halo else _seams(subject, exported, folder, graphs, speed, on_step)
     manifest = Manifest(
         name=subject.name,
         version=subject.version,
@@ -102,7 +103,7 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
         in_channels=network.in_channels,
         out_channels=network.out_channels,
         lattice=network.lattice,
-        halo=seen[-1].halo,
+        halo=seen[-1].halo if seen else subject.halo or 0,
         precision=options.precision,
         weights_sha256=subject.weights_sha256,
         graphs=tuple(graphs),
@@ -122,8 +123,8 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
 
 
 def steps(options: Options, lattice: int) -> int:
-    """How often `export` calls `on_step` at least: the halo is known, or found at the first try or later."""
-    return 2 + len(options.ladder(lattice)) * (1 + len(options.backends))
+    """How often `export` calls `on_step` at least: the halo may be known, or found at the first try or later."""
+    return 1 + len(options.ladder(lattice)) * (1 + len(options.backends))
 
 
 def _weights(subject: Subject, folder: Path, precision: Precision) -> Path:
@@ -143,6 +144,7 @@ def _seams(
     graph = next(fitting, graphs[-1])
     run = _quickest(exported, folder / graph.file, graph.tile, speed)
     if halo is not None:
+        on_step(f"measuring seams at halo {halo}")
         return tuple(seams.measure(exported, run, graph.tile, [halo]))
     return seams.calibrate(exported, run, graph.tile, lambda halo: on_step(f"measuring seams at halo {halo}"))
 

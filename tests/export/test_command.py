@@ -234,3 +234,9 @@ def test_bf16_needs_a_backend_that_computes_in_it() -> None:
     for backends in ((), ("onnx", "torch")):
         with pytest.raises(OptionsError, match="ONNX Runtime does not compute in bf16 on the CPU: choose tensorrt"):
             Options(backends=backends, precision="bf16")
+
+
+def test_a_trusted_halo_costs_no_measurement(subject: Subject, tmp_path: Path) -> None:
+    options = Options(backends=("onnx",), tiles=(64,), trust_halo=True)
+    manifest = stage.export(replace(subject, halo=16), tmp_path, options)
+    assert (manifest.halo, manifest.seams) == (16, ())

@@ -1,0 +1,23 @@
+"""`unseam bench`: measure speed, one subcommand for each thing that is measured."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from typing import Final
+
+# By name: measuring one thing loads no other's packages.
+SUBJECTS: Final = {"engine": ("benchmarks.engine", "every network, tile and CPU runtime, beside torch")}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare a subcommand for each subject."""
+    subjects = parser.add_subparsers(dest="subject", required=True, metavar="SUBJECT")
+    for name, (module, about) in SUBJECTS.items():
+        import_module(module).add_arguments(subjects.add_parser(name, help=about))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure the chosen subject."""
+    code: int = import_module(SUBJECTS[args.subject][0]).run(args)
+    return code

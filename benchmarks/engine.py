@@ -1,0 +1,210 @@
+"""`unseam bench engine`: what a tile costs on each CPU runtime, beside torch and the machine's bare arithmetic.
+
+Every measurement runs in a process of its own, so that its peak memory is its own and no runtime's threads disturb
+another's. The floor is the time that the network's multiplications alone would take at the rate of a bare convolution
+or matrix product, whichever is faster, measured in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from export import manifest as manifests
+from export import storage
+from export.manifest import Manifest, ManifestError
+
+EAGER, COMPILED = "torch eager", "torch.compile"
+ON_CPU = ("onnx", "openvino")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one tile takes on one runtime.
+
+    Attributes:
+        ms_per_tile: the best of several runs, by the clock.
+        cpu_ms_per_tile: the same in process CPU time, over all threads, which another program's load does not touch.
+        peak_mb: the process's largest resident memory, the runtime itself included.
+    """
+
+    ms_per_tile: float
+    cpu_ms_per_tile: float
+    peak_mb: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network, tile and runtime; ratios say how many times faster than torch it is in CPU time."""
+
+    network: str
+    precision: str
+    tile: int
+    runtime: str
+    cost: Cost
+    megapixels_per_s: float
+    times_eager: float | None
+    times_compiled: float | None
+    floor_ms: float
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="exported networks (default: all)")
+    parser.add_argument("--artifacts", type=Path, help="their folder (default $UNSEAM_ARTIFACTS, or ./artifacts)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of every runtime (default 1)")
+    parser.add_argument("--runs", type=int, default=3, help="timed runs of each, after one that warms up (default 3)")
+    parser.add_argument("--skip-compile", action="store_true", help="leave torch.compile out: it takes minutes")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure every artifact; print a row for each tile and runtime as it is known."""
+    root = args.artifacts or storage.default_root()
+    rate = _alone(_rate, args.threads)
+    _say(args, f"this machine: {rate / 1e9:.1f} billion multiply-adds a second on {args.threads} thread(s)")
+    rows = []
+    for folder, manifest in _artifacts(root, args.names):
+        for row in _rows(folder, manifest, rate, args):
+            rows.append(row)
+            _say(args, _line(row))
+    if args.json:
+        print(json.dumps({"threads": args.threads, "macs_per_s": rate, "rows": [asdict(row) for row in rows]}))
+    return 0
+
+
+def _artifacts(root: Path, names: list[str]) -> Iterator[tuple[Path, Manifest]]:
+    folders = [root / name for name in names] or sorted(path.parent for path in root.glob(f"*/{manifests.FILE_NAME}"))
+    if not folders:
+        raise ManifestError(f"there are no artifacts in {root}: unseam export --missing makes them")
+    for folder in folders:
+        yield folder, manifests.load(folder)
+
+
+def _rows(folder: Path, manifest: Manifest, rate: float, args: argparse.Namespace) -> Iterator[Row]:
+    for tile in manifest.tiles:
+        floor_ms = 1e3 * _alone(_macs, manifest, tile) / rate
+        shape = (1, manifest.in_channels, tile, tile)
+        made: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {EAGER: (_torch, (manifest, False))}
+        if not args.skip_compile:
+            made[COMPILED] = (_torch, (manifest, True))
+        for backend in manifest.backends:
+            if backend in ON_CPU:
+                made[backend] = (_runner, (backend, folder / manifest.graph(tile).file))
+        costs = {name: _alone(_cost, *how, shape, args.threads, args.runs) for name, how in made.items()}
+        for runtime, cost in costs.items():
+            yield Row(
+                manifest.name,
+                manifest.precision,
+                tile,
+                runtime,
+                cost,
+                megapixels_per_s=tile * tile / 1e3 / cost.ms_per_tile,
+                times_eager=_ratio(costs.get(EAGER), cost),
+                times_compiled=_ratio(costs.get(COMPILED), cost),
+                floor_ms=floor_ms,
+            )
+
+
+def _alone(function: Callable[..., Any], *arguments: Any) -> Any:
+    """The function's answer from a fresh process."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def _cost(
+    make: Callable[..., Any], arguments: tuple[Any, ...], shape: tuple[int, ...], threads: int, runs: int
+) -> Cost:
+    import numpy as np
+
+    compute = make(*arguments, threads)
+    tiles = np.random.default_rng(0).random(shape, dtype=np.float32)
+    compute(tiles)
+    times = [_timed(lambda: compute(tiles)) for _ in range(runs)]
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Cost(min(wall for wall, _ in times), min(cpu for _, cpu in times), peak_mb)
+
+
+def _timed(call: Callable[[], object]) -> tuple[float, float]:
+    """Milliseconds by the clock, and of this process's CPU time."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    call()
+    return 1e3 * (time.perf_counter() - wall), 1e3 * (time.process_time() - cpu)
+
+
+def _runner(backend: str, path: Path, threads: int) -> Any:
+    from export import runners
+
+    return runners.load(backend, path, threads=threads)
+
+
+def _network(manifest: Manifest) -> Any:
+    """The network of a manifest; its weights do not matter for the time."""
+    from export.subject import make_config
+    from models import build
+
+    return build.create(manifest.network, make_config(manifest.network, dict(manifest.config))).eval()
+
+
+def _torch(manifest: Manifest, compiled: bool, threads: int) -> Any:
+    import torch
+
+    torch.set_num_threads(threads)
+    network = _network(manifest)
+    compute = torch.compile(network.restore, dynamic=False) if compiled else network.restore
+
+    def call(tiles: Any) -> object:
+        with torch.inference_mode():
+            return compute(torch.from_numpy(tiles))
+
+    return call
+
+
+def _macs(manifest: Manifest, tile: int) -> int:
+    from models.count import count
+
+    return count(_network(manifest), tile).macs
+
+
+def _rate(threads: int) -> float:
+    """Multiply-adds a second of a bare 3x3 convolution or a bare matrix product, whichever is faster."""
+    import torch
+    from torch.nn import functional as F
+
+    torch.set_num_threads(threads)
+    x, kernel = torch.randn(1, 64, 128, 128), torch.randn(64, 64, 3, 3)
+    a, b = torch.randn(1024, 512), torch.randn(512, 1024)
+    with torch.inference_mode():
+        convolution = min(_timed(lambda: F.conv2d(x, kernel, padding=1))[1] for _ in range(5))
+        product = min(_timed(lambda: a @ b)[1] for _ in range(5))
+    return 1e3 * threads * max(64 * 64 * 9 * 128 * 128 / convolution, 1024 * 512 * 1024 / product)
+
+
+def _ratio(reference: Cost | None, cost: Cost) -> float | None:
+    return reference.cpu_ms_per_tile / cost.cpu_ms_per_tile if reference else None
+
+
+def _line(row: Row) -> str:
+    beside = "".join(
+        f"  {ratio:.2f} x {name}"
+        for name, ratio in ((EAGER, row.times_eager), (COMPILED, row.times_compiled))
+        if ratio and row.runtime != name
+    )
+    return (
+        f"{row.network} {row.precision} tile {row.tile:>4} {row.runtime:<13} {row.cost.ms_per_tile:8.1f} ms"
+        f" ({row.cost.cpu_ms_per_tile:.1f} CPU)  {row.megapixels_per_s:6.3f} MP/s  {row.cost.peak_mb:5.0f} MB"
+        f"  floor {row.floor_ms:.1f} ms{beside}"
+    )
+
+
+def _say(args: argparse.Namespace, text: str) -> None:
+    print(text, file=sys.stderr if args.json else sys.stdout, flush=True)

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import command
+from export import stage
+from export.manifest import ManifestError
+from export.stage import Options
+from export.subject import Subject
+from models.ipt_v2.model import IPTV2, Config
+
+
+def bench(*options: str) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.run(parser.parse_args(options))
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    model = IPTV2(Config(embed_dim=8, depths=(1, 1), num_heads=(1, 2), grid=4, window=16, cell=32)).eval()
+    subject = Subject(model, "small", 1, "derain", "ipt_v2", None, "0" * 64, "", False, halo=16)
+    (tmp_path / "small").mkdir()
+    stage.export(subject, tmp_path / "small", Options(backends=("onnx",), tiles=(64,), trust_halo=True))
+    return tmp_path
+
+
+def test_every_runtime_is_compared_with_torch_and_with_the_machine(
+    artifacts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench("engine", "--artifacts", str(artifacts), "--skip-compile", "--runs", "1", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    eager, onnx = report["rows"]
+    assert (eager["runtime"], onnx["runtime"]) == ("torch eager", "onnx")
+    assert eager["times_eager"] == 1
+    assert onnx["times_eager"] == pytest.approx(eager["cost"]["cpu_ms_per_tile"] / onnx["cost"]["cpu_ms_per_tile"])
+    assert onnx["megapixels_per_s"] == pytest.approx(64 * 64 / 1e3 / onnx["cost"]["ms_per_tile"])
+    assert 0 < onnx["floor_ms"] < onnx["cost"]["cpu_ms_per_tile"]
+    assert 20 < onnx["cost"]["peak_mb"] < 4000
+    assert report["macs_per_s"] > 1e8
+
+
+def test_without_artifacts_it_says_how_to_make_them(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="unseam export --missing makes them"):
+        bench("engine", "--artifacts", str(tmp_path))
