@@ -97,6 +97,6 @@ def open_runs(
 ) -> dict[str, Run]:
     """The runner of each stage, by name, warm enough to call. Raises BackendError."""
     return {
-        stage.name: runners.load(backend, folder / stage.file, device=device, threads=threads)
+        stage.name: runners.load(backend, folder / stage.file, device=device, threads=threads, one_of_many=True)
         for stage in description.stages
     }

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imaging import tiling
 from imaging.errors import Cancelled, InvalidResult, OutOfMemory, PlanError
-from imaging.strip import Strip
+from imaging.strip import Budget, Strip
 from imaging.tiling import Axis, Plan
 
 Array = NDArray[np.float32]
@@ -26,6 +27,7 @@ Run = Callable[..., Array]  # a segment on a batch: maps (N, h, w, C), in the or
 Rows = Callable[[int, int], Array]  # (top, bottom) -> the picture's rows (bottom - top, W, C); asked for in order
 
 PICTURE = "picture"
+MEMORY_BYTES: Final = 2**29  # of maps; what is beyond it waits in temporary files
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,16 @@ def restore(
         on_progress=on_progress,
         cancelled=cancelled,
     )
-    return np.concatenate(list(restored))
+    result: Array | None = None
+    top = 0
+    for part in restored:
+        if result is None:
+            height, width = layout.height * layout.scale, layout.width * layout.scale
+            result = np.empty((height, width, part.shape[2]), dtype=part.dtype)
+        result[top : top + len(part)] = part
+        top += len(part)
+    assert result is not None  # a picture has at least one row
+    return result
 
 
 def stream(
@@ -162,6 +173,7 @@ def stream(
     in_channels: int | None = None,
     on_progress: Callable[[int, int], object] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    budget: Budget | None = None,
 ) -> Iterator[Array]:
     """Restore a picture that is read and written by rows; memory grows with its width only.
 
@@ -174,6 +186,7 @@ def stream(
         in_channels: the network's, where it differs: a grey picture comes back as the mean of three channels.
         on_progress: called with (tiles done, tiles in all), all stages counted.
         cancelled: asked before each batch.
+        budget: memory for the maps, 512 MiB unless given.
 
     Yields:
         The restored rows from the top, (rows, scale * W, C') float32, not clipped.
@@ -181,13 +194,16 @@ def stream(
     in_channels = channels if in_channels is None else in_channels
     if channels not in (1, in_channels):
         raise ValueError(f"the network takes {in_channels} channels, the picture has {channels}")
-    flow = _Flow(rows, runs, layout, _Pace(len(layout), batch, on_progress, cancelled), in_channels)
+    flow = _Flow(rows, runs, layout, _Pace(len(layout), batch, on_progress, cancelled), in_channels, budget)
     height, width, done = layout.height * layout.scale, layout.width * layout.scale, 0
-    for restored in flow.restored():
-        kept = restored[: height - done, :width]
-        done += len(kept)
-        if len(kept):
-            yield kept.mean(axis=2, keepdims=True) if channels < in_channels else kept
+    try:
+        for restored in flow.restored():
+            kept = restored[: height - done, :width]
+            done += len(kept)
+            if len(kept):
+                yield kept.mean(axis=2, keepdims=True) if channels < in_channels else kept
+    finally:
+        flow.close()
 
 
 @dataclass
@@ -216,6 +232,7 @@ class _Flow:
     layout: Layout
     pace: _Pace
     in_channels: int
+    budget: Budget | None
     strips: dict[str, Strip] = field(default_factory=dict)
     place: dict[str, int] = field(default_factory=dict)  # of each stage in layout.stages
     next_row: list[int] = field(default_factory=list)  # of tiles, for each stage
@@ -223,7 +240,8 @@ class _Flow:
     def __post_init__(self) -> None:
         stages = self.layout.stages
         self.place = {stage.name: place for place, stage in enumerate(stages)}
-        self.strips = {name: Strip() for name in (PICTURE, *self.place)}
+        budget = self.budget or Budget(MEMORY_BYTES)
+        self.strips = {name: Strip(budget) for name in (PICTURE, *self.place)}
         self.next_row = [0] * len(stages)
         self.maps = {PICTURE: Stage(PICTURE, (), 1, 0)} | {stage.name: stage for stage in stages}
         self.readers = {
@@ -237,6 +255,11 @@ class _Flow:
             yield self._advance(last)
         if self.pace.on_progress:
             self.pace.on_progress(self.pace.done, self.pace.total)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for strip in self.strips.values():
+            strip.release(strip.stop)
 
     def _ensure(self, name: str, bottom: int) -> None:
         """Make a map's rows down to `bottom`, in picture pixels."""

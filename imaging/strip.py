@@ -1,8 +1,15 @@
-"""The rows of a map that are still needed, while it is made from the top and used up from the top."""
+"""The rows of a map that are still needed, while it is made from the top and used up from the top.
+
+What does not fit a budget of memory lies in temporary files, and is read from there tile by tile.
+"""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections import deque
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,58 +17,120 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 
-class Strip:
-    """Rows `start` to `stop` of a map whose rows all have one shape; taken in at the bottom, let go at the top.
+class Budget:
+    """How much memory all strips of one picture may hold together.
 
     Attributes:
-        start: first row that is held.
+        limit_bytes: what is beyond it goes to files.
+        folder: where those lie; by default the system's own.
+        held_bytes: in memory now.
+    """
+
+    def __init__(self, limit_bytes: int, folder: Path | None = None) -> None:
+        self.limit_bytes, self.folder = limit_bytes, folder
+        self.held_bytes = 0
+
+    def store(self, rows: Array) -> _Block:
+        """Keep (rows, W, C), in memory or not; the array is the block's from now on."""
+        if self.held_bytes + rows.nbytes > self.limit_bytes:
+            return _OnDisk(rows, self.folder)
+        return _InMemory(rows, self)
+
+
+class Strip:
+    """Rows of a map that all have one shape; taken in at the bottom, let go at the top.
+
+    Attributes:
         stop: one past the last row that has been taken in.
     """
 
-    def __init__(self) -> None:
-        self.start = self.stop = 0
-        self._blocks: deque[tuple[int, Array]] = deque()  # row number of each block's first row
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return sum(block.nbytes for _, block in self._blocks)
+    def __init__(self, budget: Budget) -> None:
+        self.stop = 0
+        self._budget = budget
+        self._blocks: deque[tuple[int, _Block]] = deque()  # row number of each block's first row
+        self._columns, self._channels = 0, 0
+        self._dtype: np.dtype[Any] = np.dtype(np.float32)
 
     def tiles(self, count: int, side: int) -> Array:
-        """Room for `count` tiles of this map, (count, side, side, C); at least one row has to be held."""
-        _, block = self._blocks[0]
-        return np.empty((count, side, side, block.shape[2]), dtype=block.dtype)
+        """Room for `count` tiles of this map, (count, side, side, C); some rows have been taken in."""
+        return np.empty((count, side, side, self._channels), dtype=self._dtype)
 
     def append(self, rows: Array) -> None:
-        """Take in the next rows, (rows, W, C); they are kept, not copied."""
-        self._blocks.append((self.stop, rows))
+        """Take in the next rows, (rows, W, C)."""
+        _, self._columns, self._channels = rows.shape
+        self._dtype = rows.dtype
+        self._blocks.append((self.stop, self._budget.store(rows)))
         self.stop += len(rows)
 
     def release(self, before: int) -> None:
         """Let go of the rows above `before`, block by block."""
-        while self._blocks and self._blocks[0][0] + len(self._blocks[0][1]) <= before:
-            self._blocks.popleft()
-        self.start = max(self.start, min(before, self.stop))
+        while self._blocks and self._blocks[0][0] + self._blocks[0][1].rows <= before:
+            self._blocks.popleft()[1].close()
 
     def read(self, target: Array, top: int, left: int) -> None:
         """Fill `target` (h, w, C) from row `top`, column `left` on; beyond the map, its edge pixels are repeated.
 
-        The rows have to be held: `start` <= row < `stop` for every one that exists.
+        No row that is needed for it may have been let go.
         """
-        height = len(target)
+        height, width = target.shape[:2]
+        begin, end = max(left, 0), min(left + width, self._columns)
         for first, block in self._blocks:
-            begin, end = max(top, first), min(top + height, first + len(block))
-            if begin < end:
-                _columns(target[begin - top : end - top], block[begin - first : end - first], left)
-        if top < 0:
-            target[:-top] = target[-top]
-        if top + height > self.stop:
-            target[self.stop - top :] = target[self.stop - top - 1]
+            upper, lower = max(top, first), min(top + height, first + block.rows)
+            if upper < lower:
+                block.read(target[upper - top : lower - top, begin - left : end - left], upper - first, begin)
+        # A tile larger than the picture.
+        target[:, : begin - left] = target[:, begin - left : begin - left + 1]
+        target[:, end - left :] = target[:, end - left - 1 : end - left]
+        target[: max(-top, 0)] = target[max(-top, 0)]
+        target[self.stop - top :] = target[min(self.stop - top, height) - 1]
 
 
-def _columns(target: Array, rows: Array, left: int) -> None:
-    width, available = target.shape[1], rows.shape[1]
-    if left >= 0 and left + width <= available:
-        target[:] = rows[:, left : left + width]
-    else:
-        target[:] = rows[:, np.arange(left, left + width).clip(0, available - 1)]
+class _Block(Protocol):
+    """Some rows of a map."""
+
+    rows: int
+
+    def read(self, target: Array, top: int, left: int) -> None:
+        """Fill `target` (h, w, C) from row `top`, column `left` of the block on."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class _InMemory:
+    def __init__(self, array: Array, budget: Budget) -> None:
+        self.rows = len(array)
+        self._array, self._budget = array, budget
+        budget.held_bytes += array.nbytes
+
+    def read(self, target: Array, top: int, left: int) -> None:
+        height, width = target.shape[:2]
+        target[:] = self._array[top : top + height, left : left + width]
+
+    def close(self) -> None:
+        self._budget.held_bytes -= self._array.nbytes
+
+
+class _OnDisk:
+    """A file without a name: it goes when it is closed, and with the process at the latest."""
+
+    def __init__(self, array: Array, folder: Path | None) -> None:
+        self.rows, self._columns, _ = array.shape
+        self._pixel_bytes = array[0, 0].nbytes
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - it lives as long as the block
+        self._file.write(np.ascontiguousarray(array).data.cast("B"))
+
+    def read(self, target: Array, top: int, left: int) -> None:
+        height, width = target.shape[:2]
+        row = np.empty((width, *target.shape[2:]), dtype=target.dtype)
+        buffer = row.data.cast("B")
+        for line in range(height):
+            place = ((top + line) * self._columns + left) * self._pixel_bytes
+            if os.preadv(self._file.fileno(), [buffer], place) != len(buffer):
+                raise OSError("a temporary file of a feature map is cut short; is the disk full?")
+            target[line] = row
+
+    def close(self) -> None:
+        self._file.close()

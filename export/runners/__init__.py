@@ -42,7 +42,9 @@ class Runner(Protocol):
         ...
 
 
-def load(backend: str, path: Path, *, device: str = "cpu", threads: int | None = None) -> Runner:
+def load(
+    backend: str, path: Path, *, device: str = "cpu", threads: int | None = None, one_of_many: bool = False
+) -> Runner:
     """Make the runner of one model file, warm enough to call.
 
     Args:
@@ -50,6 +52,7 @@ def load(backend: str, path: Path, *, device: str = "cpu", threads: int | None =
         path: the file the backend reads: `Manifest.graph(tile).file`, or `Manifest.weights.file` for torch.
         device: `cpu`, `cuda` or `cuda:N`.
         threads: CPU threads for one call; by default the runtime's own choice.
+        one_of_many: further graphs are open beside this one, so it holds no memory between calls.
 
     Raises:
         BackendError: the backend is unknown, not installed, or cannot use the device.
@@ -57,7 +60,9 @@ def load(backend: str, path: Path, *, device: str = "cpu", threads: int | None =
     if backend not in MODULES:
         raise BackendError(f"unknown backend {backend!r}; there are {', '.join(MODULES)}")
     try:
-        runner: Runner = import_module(MODULES[backend]).load(path, device=device, threads=threads)
+        module = import_module(MODULES[backend])
+        options = {"one_of_many": True} if one_of_many and backend == "onnx" else {}
+        runner: Runner = module.load(path, device=device, threads=threads, **options)
     except ModuleNotFoundError as error:
         raise BackendError(f"the {backend} backend needs the package {error.name}, which is not installed") from error
     return runner

@@ -6,7 +6,7 @@ import pytest
 from imaging import staged
 from imaging.errors import Cancelled, InvalidResult, OutOfMemory, PlanError
 from imaging.staged import Stage, layout, restore, stream
-from imaging.strip import Strip
+from imaging.strip import Budget, Strip
 
 RANDOM = np.random.default_rng(3)
 
@@ -92,16 +92,29 @@ def test_rows_come_out_from_the_top_while_rows_go_in_and_few_are_held():
     assert [top for kind, top in events if kind == "in"] == sorted({top for kind, top in events if kind == "in"})
 
 
-def test_a_strip_lets_go_of_rows_that_nobody_needs():
-    strip = Strip()
-    for number in range(4):
-        strip.append(np.full((8, 5, 1), number, np.float32))
-    before = strip.nbytes
+@pytest.mark.parametrize("limit_bytes", [0, 2000, 2**20])
+def test_a_strip_keeps_within_its_budget_and_lets_go_of_what_nobody_needs(limit_bytes):
+    budget = Budget(limit_bytes)
+    strip = Strip(budget)
+    whole = RANDOM.random((64, 5, 3), dtype=np.float32)
+    for block in np.split(whole, 8):
+        strip.append(block)
+        assert budget.held_bytes <= limit_bytes
     strip.release(17)
-    assert strip.nbytes == before // 2
-    tile = strip.tiles(1, 8)[0]
-    strip.read(tile, 20, -2)
-    assert tile[:, 0, 0].tolist() == [2] * 4 + [3] * 4
+    for top, left in ((20, 0), (17, 2), (50, -2), (60, 1)):
+        (tile,) = strip.tiles(1, 8)
+        strip.read(tile, top, left)
+        rows, columns = np.arange(top, top + 8).clip(0, 63), np.arange(left, left + 8).clip(0, 4)
+        assert np.array_equal(tile, whole[np.ix_(rows, columns)])
+    strip.release(64)
+    assert budget.held_bytes == 0
+
+
+def test_maps_on_disk_give_the_same_bytes(tmp_path):
+    image = picture(150, 75)
+    parts = stream(lambda t, b: image[t:b], RUNS, cut(150, 75), channels=3, budget=Budget(5000, tmp_path))
+    assert np.array_equal(np.concatenate(list(parts)), untiled(image))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("error", [MemoryError, OutOfMemory])
