@@ -1,4 +1,4 @@
-"""Makes the dashboards that Grafana provisions: `python deploy/grafana/dashboards.py` writes dashboards/*.json of *.toml."""
+"""Makes the dashboards that Grafana provisions: `python deploy/grafana/dashboards.py` writes dashboards/*.json."""
 
 from __future__ import annotations
 
