@@ -30,7 +30,8 @@ Batches = Callable[[Phase, torch.Generator], tuple[Tensor, Tensor]]
 class Trainer:
     """One run: a network, its average, its optimizer, and how far they are.
 
-    Goes on from the run folder's checkpoint if there is one; `init` are weights that a new run starts from.
+    Goes on from the run folder's checkpoint if there is one; `init` are weights that a new run starts from: those of
+    the network's names and shapes, so that x4 can start from x2, whose last convolution alone differs.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Trainer:
         self.run, self.device = run, device
         self.network = create(recipe.network, recipe.config).to(device).train()
         if init is not None:
-            self.network.load_state_dict(init)
+            self.network.load_state_dict(_fitting(init, self.network.state_dict()), strict=False)
         self.average = Average(self.network, recipe.schedule.ema)
         self.validated = create(recipe.network, recipe.config).to(device).eval()
         self.optimizer = torch.optim.AdamW(
@@ -140,3 +141,7 @@ class Trainer:
         self.average.state = {key: value.to(self.device) for key, value in parts["average"].items()}
         self.optimizer.load_state_dict(parts["optimizer"])
         self.generator.set_state(parts["generator"])
+
+
+def _fitting(init: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value for name, value in init.items() if name in own and own[name].shape == value.shape}
