@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -108,6 +109,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     random.seed(args.seed)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave no process and no mount behind
     with tempfile.TemporaryDirectory(prefix="unseam-faults-") as name:
         folder = Path(name)
         blobs = folder / "blobs"
@@ -115,14 +117,16 @@ def main() -> int:
         small = os.geteuid() == 0 and not subprocess.run(
             ["mount", "-t", "tmpfs", "-o", "size=24m", "unseam-faults", str(blobs)], check=False
         ).returncode  # fmt: skip
-        house = House(folder, onnx_inverter.write(folder / "artifacts"), blobs)
+        house = None
         try:
+            house = House(folder, onnx_inverter.write(folder / "artifacts"), blobs)
             return run(house, args.only or list(SCENARIOS), can_fill=small)
         finally:
-            house.stop()
-            house.redis.stop()
+            if house:
+                house.stop()
+                house.redis.stop()
             if small:
-                subprocess.run(["umount", str(blobs)], check=False)
+                subprocess.run(["umount", "--lazy", str(blobs)], check=False)
 
 
 def run(house: House, names: list[str], *, can_fill: bool) -> int:

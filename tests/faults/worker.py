@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from export import runners
 from export.runners import Runner
 from service.cli import main
 from service.jobs.inference import Inference
+
+time.sleep = threading.Event().wait  # libfaketime breaks the call that sleep makes, not the one that waiting makes
 
 TILE_S = 0.02
 POISON = 77 / 255  # every pixel of the poison picture

@@ -3,12 +3,14 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pytest
 from redis_bench import RedisBench
 from rq import Queue
 from rq.serializers import JSONSerializer
 from service_bench import Inverter, inverted, pixels, png, wait_for_state
 
 from service.jobs import control, records
+from service.jobs.janitor import _Clock
 
 RESTORE = "/restore?task=derain"
 ASYNC = {"Prefer": "respond-async"}
@@ -116,3 +118,16 @@ def test_a_worker_ends_after_the_jobs_it_may_do(bench: RedisBench) -> None:
         while not worker._helper._stopping.is_set():
             assert time.monotonic() < deadline
             time.sleep(0.01)
+
+
+def test_after_a_jump_of_redis_clock_workers_get_time_to_be_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = 100.0
+    monkeypatch.setattr("service.jobs.janitor.time.monotonic", lambda: passed)
+    clock, jump_s = _Clock(), 0.0
+    quiet = []
+    for tick in range(40):
+        passed += 0.5
+        jump_s = 3600.0 if tick >= 20 else 0.0
+        clock.see(passed + jump_s)
+        quiet.append(clock.quiet)
+    assert quiet == [False] * 9 + [True] * 11 + [False] * 10 + [True] * 10
