@@ -10,6 +10,7 @@ from typing import Self
 
 from export import manifest as manifests
 from export.manifest import Manifest
+from imaging.mosaic import PATTERNS
 from service.errors import InvalidParameter
 
 
@@ -71,12 +72,16 @@ class Catalogue:
             if model not in names:
                 raise _unknown("model", model, names, f" for {task}")
             candidates = (self._by_name[model],)
-        for option, wanted in (("scale", scale), ("pattern", pattern)):
-            if wanted is not None:
-                offered = sorted({getattr(artifact.manifest, option) for artifact in candidates} - {None})
-                candidates = tuple(a for a in candidates if getattr(a.manifest, option) == wanted)
-                if not candidates:
-                    raise _unknown(option, wanted, offered, f" for {model or task}")
+        where = f" for {model or task}"
+        if scale is not None:
+            scales = sorted({artifact.manifest.scale for artifact in candidates})
+            candidates = tuple(artifact for artifact in candidates if artifact.manifest.scale == scale)
+            if not candidates:
+                raise _unknown("scale", scale, scales, where)
+        if pattern is not None:
+            candidates = tuple(artifact for artifact in candidates if artifact.manifest.pattern)
+            if not candidates or pattern not in PATTERNS:
+                raise _unknown("pattern", pattern, PATTERNS if candidates else (), where)
         return candidates[0]
 
 

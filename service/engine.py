@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from export import runners
 from export.manifest import Manifest
 from export.runners import BackendError, Runner
-from imaging import tiling
+from imaging import mosaic, tiling
 from imaging.errors import PlanError, UnsupportedImage
 from imaging.restoration import Run, read, restore
 from imaging.tiling import Plan
@@ -36,7 +36,14 @@ def tile_units(plan: Plan) -> float:
 
 
 def cut(
-    manifest: Manifest, height: int, width: int, *, tile: int | None = None, halo: int | None = None, fixed: bool = True
+    manifest: Manifest,
+    height: int,
+    width: int,
+    *,
+    tile: int | None = None,
+    halo: int | None = None,
+    pattern: str | None = None,
+    fixed: bool = True,
 ) -> Plan:
     """Plan a picture's tiles for a network.
 
@@ -46,6 +53,7 @@ def cut(
         width: the picture's, in pixels.
         tile: one of the manifest's tiles, or 0 for the whole picture at once; by default the one of least work.
         halo: by default the manifest's.
+        pattern: of a mosaic, by default the manifest's; another one is begun a row or column earlier.
         fixed: the runner takes the manifest's tiles only, not any multiple of the lattice.
 
     Raises:
@@ -56,6 +64,8 @@ def cut(
         whole = " (tile 0, the whole picture at once, needs the torch backend)" if tile == 0 else ""
         raise PlanError(f"{manifest.name} was exported for tiles of {offered}, not of {tile}{whole}")
     halo = manifest.halo if halo is None else halo
+    rows, columns = mosaic.offset(pattern, manifest.pattern)
+    height, width = height + rows, width + columns
 
     def planned(side: int, around: int) -> Plan:
         return tiling.plan(
@@ -115,9 +125,12 @@ class Engine:
         self._runners: dict[Path, Runner] = {}
         self.backend = self._first_usable()
 
-    def cut(self, height: int, width: int, *, tile: int | None = None, halo: int | None = None) -> Plan:
+    def cut(
+        self, height: int, width: int, *, tile: int | None = None, halo: int | None = None, pattern: str | None = None
+    ) -> Plan:
         """Plan a picture's tiles; see the function `cut`."""
-        return cut(self.manifest, height, width, tile=tile, halo=halo, fixed=self.backend != "torch")
+        fixed = self.backend != "torch"
+        return cut(self.manifest, height, width, tile=tile, halo=halo, pattern=pattern, fixed=fixed)
 
     def warm(self) -> float:
         """Load every graph and run it once; returns seconds per tile unit, as measured on the largest."""
@@ -135,12 +148,13 @@ class Engine:
         image: Array,
         plan: Plan,
         *,
+        pattern: str | None = None,
         on_progress: Callable[[int, int], object] | None = None,
         on_batch: BatchObserver | None = None,
         through: Through | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Array:
-        """Restore (H, W, C), values 0..1, to (scale * H, scale * W, C').
+        """Restore (H, W, C), values 0..1, to (scale * H, scale * W, C'); `pattern` is that of the plan.
 
         Raises what `imaging.restoration.restore` raises; UnsupportedImage if the network takes other channels.
         """
@@ -148,8 +162,9 @@ class Engine:
         run: Run = self._runner(self.backend, plan.tile_shape[0])
         if on_batch:
             run = _observed(run, on_batch)
-        return restore(
-            image,
+        rows, columns = mosaic.offset(pattern, self.manifest.pattern)
+        restored = restore(
+            mosaic.begun_earlier(image, rows, columns),
             through(run, plan) if through else run,
             plan,
             batch=self._options.batch,
@@ -157,15 +172,25 @@ class Engine:
             on_progress=on_progress,
             cancelled=cancelled,
         )
+        return restored[rows * plan.scale :, columns * plan.scale :]
 
-    def restore_tiles(self, image: Array, plan: Plan, positions: list[tuple[int, int]]) -> Array:
+    def restore_tiles(
+        self, image: Array, plan: Plan, positions: list[tuple[int, int]], *, pattern: str | None = None
+    ) -> Array:
         """The network's answers for some of a picture's tiles: (N, C', scale * T, scale * T). Raises as `restore`."""
         self._check(image)
         run = self._runner(self.backend, plan.tile_shape[0])
-        return run(read(image, plan, positions, self.manifest.in_channels))
+        whole = mosaic.begun_earlier(image, *mosaic.offset(pattern, self.manifest.pattern))
+        return run(read(whole, plan, positions, self.manifest.in_channels))
 
     def _check(self, image: Array) -> None:
         channels, taken = image.shape[2], self.manifest.in_channels
+        if channels != 1 and self.manifest.pattern:
+            raise UnsupportedImage(
+                "A mosaic is a grey picture, each pixel under its colour filter; this one has colours already.",
+                channels=channels,
+                allowed=[1],
+            )
         if channels not in (1, taken):
             raise UnsupportedImage(
                 f"{self.manifest.name} takes pictures of {taken} channel(s), and this one has {channels}.",

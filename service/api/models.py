@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from export.manifest import Manifest, Parity, Seams, Speed
+from imaging.mosaic import PATTERNS
 from service.api.dependencies import Parts
 
 router = APIRouter(tags=["models"])
@@ -18,7 +19,7 @@ class TaskView(BaseModel):
     default: str = Field(description="the network that answers when none is named", examples=["ipt-v2-tiny-derain"])
     models: list[str] = Field(examples=[["ipt-v2-tiny-derain"]])
     scales: list[int] = Field(description="output side over input side", examples=[[1]])
-    patterns: list[str] = Field(description="for demosaic: the mosaics that are understood", examples=[[]])
+    patterns: list[str] = Field(description="for demosaic: the mosaics that are understood", examples=[list(PATTERNS)])
 
 
 class ModelView(BaseModel):
@@ -32,7 +33,7 @@ class ModelView(BaseModel):
     scale: int = Field(description="output side over input side")
     in_channels: int
     out_channels: int
-    pattern: str | None = Field(description="of the mosaic that it takes")
+    pattern: str | None = Field(description="of the mosaic that it was trained on; it takes the others as well")
     precision: str = Field(examples=["fp32"])
     tiles: list[int] = Field(description="sides of the tiles it was exported for, pixels")
     lattice: int = Field(description="tiles begin at multiples of it, pixels")
@@ -69,5 +70,5 @@ def _task_view(parts: Parts, task: str) -> TaskView:
         default=manifests[0].name,
         models=[manifest.name for manifest in manifests],
         scales=sorted({manifest.scale for manifest in manifests}),
-        patterns=sorted({manifest.pattern for manifest in manifests if manifest.pattern}),
+        patterns=list(PATTERNS) if any(manifest.pattern for manifest in manifests) else [],
     )

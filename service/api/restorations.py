@@ -101,7 +101,7 @@ async def restore(
                 header, upload.path, parts.limits, parameters.frame, limiter=parts.probing
             )
             _refuse_giant(picture, artifact.manifest.scale, parts.limits)
-            plan = cut(artifact.manifest, picture.height, picture.width)
+            plan = cut(artifact.manifest, picture.height, picture.width, pattern=parameters.pattern)
             order = Order(
                 task=parameters.task,
                 model=artifact.manifest.name,
@@ -110,6 +110,7 @@ async def restore(
                 quality=parameters.quality,
                 keep=parameters.keep,
                 frame=parameters.frame,
+                pattern=parameters.pattern,
                 width=picture.width,
                 height=picture.height,
                 tiles=len(plan),

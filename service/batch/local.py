@@ -24,6 +24,7 @@ class Choices:
     tile: int | None = None
     halo: int | None = None
     frame: int | None = None
+    pattern: str | None = None
     quality: int | None = None
     keep: Keep = "all"
 
@@ -53,10 +54,11 @@ class LocalRestorer:
         marks.append(time.perf_counter())
         engine = self._engine = self._engine or Engine(self._artifact, self._options)
         height, width = picture.pixels.shape[:2]
-        plan = engine.cut(height, width, tile=choices.tile, halo=choices.halo)
+        plan = engine.cut(height, width, tile=choices.tile, halo=choices.halo, pattern=choices.pattern)
         marks.append(time.perf_counter())
         on_progress(0, len(plan))
-        restored = picture.restored(engine.restore(picture.visible, plan, on_progress=on_progress))
+        pixels = engine.restore(picture.visible, plan, pattern=choices.pattern, on_progress=on_progress)
+        restored = picture.restored(pixels)
         marks.append(time.perf_counter())
         content = encode(restored, format=format, quality=choices.quality, keep=choices.keep)
         marks.append(time.perf_counter())

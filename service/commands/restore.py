@@ -97,7 +97,7 @@ def _restorer(args: argparse.Namespace, stack: ExitStack) -> Restorer:
     from service.batch.local import Choices, LocalRestorer, artifact
 
     chosen = settings.read(backend=args.backend, device=args.device)
-    choices = Choices(args.tile, args.halo, args.frame, args.quality, args.keep)
+    choices = Choices(args.tile, args.halo, args.frame, args.pattern, args.quality, args.keep)
     network = artifact(chosen.artifacts, args.task, model=args.model, scale=args.scale, pattern=args.pattern)
     return LocalRestorer(network, chosen, choices)
 

@@ -79,7 +79,7 @@ class Helper:
         try:
             engine = self._inference.engine(job.order.model)
             image = codec.decode(self._blobs.get(f"uploads/{job_id}"), self._limits, frame=job.order.frame).visible
-            plan = engine.cut(*image.shape[:2])
+            plan = engine.cut(*image.shape[:2], pattern=job.order.pattern)
             ours = leases.fingerprint(engine, plan, job.order.model_label)
             if self._redis.hget(f"unseam:tiles:{job_id}", "plan") == ours.encode():
                 self._compute(job, engine, image, plan)
@@ -104,7 +104,8 @@ class Helper:
             self._held = [part for tile in tiles for part in (f"unseam:leased:{job.id}", str(tile))]
             self._metrics.tile_leases.labels("held").set(len(tiles))
             try:
-                answers = engine.restore_tiles(image, plan, [positions[tile] for tile in tiles])
+                wanted_tiles = [positions[tile] for tile in tiles]
+                answers = engine.restore_tiles(image, plan, wanted_tiles, pattern=job.order.pattern)
                 for tile, answer in zip(tiles, answers, strict=True):
                     self._blobs.put(leases.blob(job.id, tile), leases.encode(answer))
                 wanted = self._leases.mark(job.id, tiles)

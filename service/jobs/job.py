@@ -39,6 +39,7 @@ class Order:
         quality: of a lossy result, 1..100; None is the codec's default.
         keep: which metadata the result carries.
         frame: of a multipage file; None is for files of one picture.
+        pattern: of a mosaic; None is the network's own.
         width: of the uploaded picture as it will be decoded, pixels.
         height: likewise.
         tiles: in the plan.
@@ -63,6 +64,7 @@ class Order:
     tile_units: float
     body_sha256: str
     body_bytes: int
+    pattern: str | None = None
     owner: str = ""
     idempotency_key: str | None = None
     request_id: str = ""
@@ -70,7 +72,7 @@ class Order:
     @property
     def fingerprint(self) -> tuple[object, ...]:
         """What makes two orders the same request: the picture and everything that shapes the answer."""
-        return self.body_sha256, self.task, self.model, self.format, self.quality, self.keep, self.frame
+        return self.body_sha256, self.task, self.model, self.format, self.quality, self.keep, self.frame, self.pattern
 
 
 @dataclass(frozen=True)

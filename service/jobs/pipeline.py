@@ -163,7 +163,8 @@ class Pipeline:
     def _infer(self, work: Work) -> None:
         picture, engine = work.picture, self._inference.engine(work.order.model)
         assert picture is not None
-        plan = engine.cut(*picture.pixels.shape[:2])
+        pattern = work.order.pattern
+        plan = engine.cut(*picture.pixels.shape[:2], pattern=pattern)
         self._update(work.job_id, tiles_total=len(plan))
         inside = 0.0
 
@@ -176,6 +177,7 @@ class Pipeline:
         restored = engine.restore(
             picture.visible,
             plan,
+            pattern=pattern,
             on_progress=lambda done, total: self._update(work.job_id, tiles_done=done, tiles_total=total),
             on_batch=on_batch,
             through=work.through,

@@ -33,6 +33,16 @@ def test_a_scale_chooses_among_the_networks_and_the_smallest_is_the_default() ->
         found.find("upscale", scale=3)
 
 
+def test_a_network_of_one_mosaic_takes_all_and_another_none() -> None:
+    found = catalogue(mosaic={"task": "demosaic", "pattern": "rggb"}, rain={})
+    for pattern in ("rggb", "bggr", "grbg", "gbrg"):
+        assert found.find("demosaic", pattern=pattern).manifest.name == "mosaic"
+    with pytest.raises(InvalidParameter, match="No pattern 'bgrg' is served for demosaic; there are rggb, bggr"):
+        found.find("demosaic", pattern="bgrg")
+    with pytest.raises(InvalidParameter, match="No pattern 'rggb' is served for derain; there is none"):
+        found.find("derain", pattern="rggb")
+
+
 def test_an_unknown_task_is_told_what_there_is_and_what_was_meant() -> None:
     with pytest.raises(InvalidParameter, match=r"there are dejpeg, derain; did you mean derain\?") as caught:
         catalogue(a={}, b={"task": "dejpeg"}).find("derian")

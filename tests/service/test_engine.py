@@ -9,6 +9,7 @@ from service_bench import Inverter, manifest
 from export.manifest import Graph, Manifest
 from export.runners import BackendError
 from imaging.errors import OutOfMemory, PlanError, UnsupportedImage
+from imaging.mosaic import PATTERNS
 from service.catalogue import Artifact
 from service.engine import Engine, Options, cut, tile_units
 
@@ -108,3 +109,33 @@ def test_a_picture_of_other_channels_is_refused(tmp_path: Path) -> None:
     engine = Engine(Artifact(tmp_path, ladder(64, in_channels=1, out_channels=3)), load=lambda *_, **__: Inverter())
     with pytest.raises(UnsupportedImage, match=r"takes pictures of 1 channel.* has 3"):
         engine.restore(np.zeros((8, 8, 3), dtype=np.float32), engine.cut(8, 8))
+
+
+def sorter(tiles: np.ndarray) -> np.ndarray:
+    """A network for RGGB that puts every value into its filter's own channel, and nothing between."""
+    answers = np.zeros((len(tiles), 3, *tiles.shape[2:]), dtype=np.float32)
+    for channel, row, column in ((0, 0, 0), (1, 0, 1), (1, 1, 0), (2, 1, 1)):
+        answers[:, channel, row::2, column::2] = tiles[:, 0, row::2, column::2]
+    return answers
+
+
+@pytest.mark.parametrize("pattern", [None, *PATTERNS])
+def test_a_mosaic_of_every_pattern_goes_through_a_network_of_one(tmp_path: Path, pattern: str | None) -> None:
+    fields = {"task": "demosaic", "in_channels": 1, "pattern": "rggb"}
+    engine = Engine(Artifact(tmp_path, ladder(64, **fields)), load=lambda *_, **__: sorter)
+    mosaic = np.random.default_rng(0).random((101, 150, 1), dtype=np.float32) + 0.1
+    plan = engine.cut(101, 150, pattern=pattern)
+    colours = engine.restore(mosaic, plan, pattern=pattern)
+    assert colours.shape == (101, 150, 3)
+    for at, colour in enumerate(pattern or "rggb"):
+        block = np.s_[at // 2 :: 2, at % 2 :: 2]
+        np.testing.assert_array_equal(colours[block][..., "rgb".index(colour)], mosaic[block][..., 0])
+    tiles = engine.restore_tiles(mosaic, plan, plan.positions, pattern=pattern)
+    assert all(tile.any(axis=(1, 2)).all() for tile in tiles)
+
+
+def test_a_picture_with_colours_is_no_mosaic(tmp_path: Path) -> None:
+    fields = {"task": "demosaic", "in_channels": 1, "pattern": "rggb"}
+    engine = Engine(Artifact(tmp_path, ladder(64, **fields)), load=lambda *_, **__: sorter)
+    with pytest.raises(UnsupportedImage, match="A mosaic is a grey picture"):
+        engine.restore(np.zeros((8, 8, 3), np.float32), engine.cut(8, 8))

@@ -5,10 +5,12 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from service_bench import Bench, encoded, inverted, manifest, picture, pixels, png, wait_for_state
 
 from service.catalogue import Artifact, Catalogue
@@ -30,6 +32,27 @@ def test_the_answer_says_which_model_made_it_and_how_long_each_stage_took(shared
     assert headers["x-model"].startswith("inverter; version=1; sha256=")
     stages = [stage.partition(";")[0] for stage in headers["server-timing"].split(", ")]
     assert sorted(stages) == ["assemble", "decode", "encode", "infer", "queue"]
+
+
+def test_a_mosaic_of_another_pattern_is_developed_as_what_it_is(tmp_path: Path) -> None:
+    def red_alone(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        """For RGGB: what lies under red goes into the red channel, all else is dropped."""
+        answers = np.zeros((len(tiles), 3, *tiles.shape[2:]), dtype=np.float32)
+        answers[:, 0, ::2, ::2] = tiles[:, 0, ::2, ::2]
+        return answers
+
+    bench = Bench(tmp_path)
+    network = manifest(name="mosaic", task="demosaic", pattern="rggb", in_channels=1)
+    bench.catalogue, bench.runner = Catalogue([Artifact(tmp_path, network)]), red_alone
+    content = encoded(picture(91, 70, mode="L"))
+    with bench.client() as client:
+        assert client.get("/tasks").json()[0]["patterns"] == ["rggb", "bggr", "grbg", "gbrg"]
+        answer = client.post("/restore?task=demosaic&pattern=bggr", content=content)
+        coloured = client.post("/restore?task=demosaic", content=png())
+    red = np.zeros((70, 91), np.uint8)
+    red[1::2, 1::2] = pixels(content)[1::2, 1::2]
+    np.testing.assert_array_equal(pixels(answer.content)[..., 0], red)
+    assert (coloured.status_code, coloured.json()["allowed"]) == (415, [1])
 
 
 def test_a_form_field_named_image_is_taken_as_well(shared_client: httpx.Client) -> None:
