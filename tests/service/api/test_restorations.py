@@ -43,7 +43,7 @@ def test_a_mosaic_of_another_pattern_is_developed_as_what_it_is(tmp_path: Path) 
 
     bench = Bench(tmp_path)
     network = manifest(name="mosaic", task="demosaic", pattern="rggb", in_channels=1)
-    bench.catalogue, bench.runner = Catalogue([Artifact(tmp_path, network)]), red_alone
+    bench.catalogue, bench.load = Catalogue([Artifact(tmp_path, network)]), lambda *_, **__: red_alone
     content = encoded(picture(91, 70, mode="L"))
     with bench.client() as client:
         assert client.get("/tasks").json()[0]["patterns"] == ["rggb", "bggr", "grbg", "gbrg"]
