@@ -7,10 +7,10 @@ FROM ${BASE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 RUN python3 -m venv /opt/unseam && /opt/unseam/bin/pip install 'setuptools>=77'
-# wheels/ is optional: a CPU build of torch there (pip download torch==2.13.0 -d wheels) saves gigabytes of CUDA.
-COPY pyproject.toml wheel[s]/ wheels/
-RUN mv wheels/pyproject.toml . && touch README.md \
-    && /opt/unseam/bin/pip install --no-build-isolation --find-links wheels '.[cpu,export]'
+# Wheels that lie in docker/wheels are taken before the index's: a CPU build of torch saves gigabytes of CUDA.
+COPY docker/wheels wheels
+COPY pyproject.toml ./
+RUN touch README.md && /opt/unseam/bin/pip install --no-build-isolation --find-links wheels '.[cpu,export]'
 COPY README.md ./
 COPY imaging imaging
 COPY unseam unseam

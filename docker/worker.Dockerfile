@@ -14,10 +14,10 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 RUN python3 -m venv /opt/unseam && /opt/unseam/bin/pip install 'setuptools>=77'
 # Dependencies change seldom and code often: they are installed from pyproject.toml alone, before any code is here.
-# wheels/ is optional: wheels that lie there are taken instead of a registry's (a CPU build of torch, say).
-COPY pyproject.toml wheel[s]/ wheels/
-RUN mv wheels/pyproject.toml . && touch README.md \
-    && /opt/unseam/bin/pip install --no-build-isolation --find-links wheels ".[s3,${EXTRAS}]"
+# Wheels that lie in docker/wheels are taken before the index's.
+COPY docker/wheels wheels
+COPY pyproject.toml ./
+RUN touch README.md && /opt/unseam/bin/pip install --no-build-isolation --find-links wheels ".[s3,${EXTRAS}]"
 COPY README.md ./
 COPY imaging imaging
 COPY unseam unseam
@@ -30,7 +30,7 @@ FROM python
 RUN groupadd --gid 10001 unseam \
     && useradd --uid 10001 --gid unseam --no-create-home --home-dir /var/lib/unseam --shell /usr/sbin/nologin unseam \
     && install --directory --owner=unseam --group=unseam /run/unseam \
-        /var/lib/unseam /var/lib/unseam/artifacts /var/lib/unseam/blobs /var/lib/unseam/spool
+        /var/lib/unseam /var/lib/unseam/artifacts /var/lib/unseam/blobs /var/lib/unseam/cache /var/lib/unseam/spool
 COPY docker/entrypoint docker/worker-per-gpu /usr/local/bin/
 COPY --from=build /opt/unseam /opt/unseam
 ENV PATH=/opt/unseam/bin:$PATH \
@@ -38,11 +38,13 @@ ENV PATH=/opt/unseam/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     UNSEAM_HOST=0.0.0.0 \
     UNSEAM_ARTIFACTS=/var/lib/unseam/artifacts \
-    UNSEAM_SPOOL=/var/lib/unseam/spool
+    UNSEAM_SPOOL=/var/lib/unseam/spool \
+    TMPDIR=/var/lib/unseam/spool \
+    XDG_CACHE_HOME=/var/lib/unseam/cache
 USER unseam
 WORKDIR /var/lib/unseam
 EXPOSE 9108
-# Healthy once its networks are loaded: minutes, where TensorRT has to build engines first.
+# Healthy once all its networks are loaded: minutes, where TensorRT has to build engines first.
 HEALTHCHECK --interval=5s --timeout=4s --start-period=600s --retries=3 \
     CMD ["python3", "-c", "import urllib.request as r; assert b'unseam_model_info{' in r.urlopen('http://127.0.0.1:9108/metrics', timeout=3).read()"]
 ENTRYPOINT ["entrypoint"]

@@ -77,6 +77,8 @@ class Inference:
     def _load_all(self) -> None:
         try:
             self._engines = {artifact.manifest.name: self._warm(artifact) for artifact in self._catalogue.artifacts}
+            for engine in self._engines.values():  # all at once: whoever sees one knows that every one is warm
+                self._announce(engine)
             self.ready.set()
         except Exception as error:
             log.exception("no engine could be made")
@@ -100,6 +102,9 @@ class Inference:
 
         engine = Engine(artifact, self._options, load=load)
         engine.warm()
+        return engine
+
+    def _announce(self, engine: Engine) -> None:
+        manifest = engine.manifest
         labels = manifest.name, engine.backend, manifest.precision, str(manifest.version)
         self._metrics.model_info.labels(*labels).set(1)
-        return engine

@@ -47,6 +47,15 @@ def containers_have_neither_root_nor_a_writable_root(stack: Stack) -> str:
     return "uid 10001, read-only, no capabilities"
 
 
+def containers_say_that_they_are_healthy(stack: Stack) -> str:
+    health = {}
+    for service in ("api", WORKER, "redis"):
+        for container in stack.containers(service):
+            wait_for(lambda one=container: _health(stack, one) == "healthy", f"{service} to be healthy", 120)
+            health[service] = health.get(service, 0) + 1
+    return ", ".join(f"{service} {count}" for service, count in health.items())
+
+
 def redis_wants_its_password_and_is_published_nowhere(stack: Stack) -> str:
     (container,) = stack.containers("redis")
     assert "NOAUTH" in stack.run("docker", "exec", container, "redis-cli", "ping")
@@ -65,6 +74,24 @@ def a_picture_is_restored_through_it(stack: Stack) -> str:
     restored = Image.open(io.BytesIO(answer.content))
     assert restored.size == Image.open(io.BytesIO(_picture(1))).size
     return f"{answer.headers['X-Model'].split(';')[0]}, {answer.elapsed.total_seconds():.1f} s"
+
+
+def every_network_restores_and_is_counted_by_task(stack: Stack) -> str:
+    models = stack.service.get("/models").json()
+    for model in models:
+        sent = Image.open(io.BytesIO(_picture(2))).convert("L" if model["in_channels"] == 1 else "RGB")
+        file = io.BytesIO()
+        sent.save(file, "png")
+        answer = _restore(stack.service, file.getvalue(), model["task"], model=model["name"])
+        assert answer.status_code == 200, f"{model['name']}: {answer.text}"
+        restored = Image.open(io.BytesIO(answer.content))
+        assert restored.size == tuple(model["scale"] * side for side in sent.size), model["name"]
+    tasks = {model["task"] for model in models}
+    for metric in ("unseam_tiles_total", "unseam_megapixels_total", 'unseam_jobs_total{outcome="succeeded"}'):
+        wait_for(lambda one=metric: {s["metric"]["task"] for s in stack.query(one)} >= tasks, f"{metric} of each task")
+    loaded = {series["metric"]["model"] for series in stack.query('unseam_model_info{job="worker"}')}
+    assert loaded == {model["name"] for model in models}
+    return f"{len(models)} networks; {', '.join(sorted(tasks))}"
 
 
 def a_code_change_is_rebuilt_in_seconds(stack: Stack) -> str:
@@ -130,10 +157,12 @@ def every_target_is_scraped(stack: Stack) -> str:
 
 def every_expression_is_evaluated_and_has_data(stack: Stack) -> str:
     rules, panels = list(shipped_promql.of_rules()), list(shipped_promql.of_dashboards())
-    for _, expression in rules:
-        stack.query(expression)
+    assert not (faults := stack.faulty_rules()), faults
     with _load(stack):
         time.sleep(20)
+        for where, expression in rules:
+            found = stack.query(expression)
+            assert found or ":" not in where, f"{where} records nothing"
         for where, expression in panels:
             found = stack.query(expression)
             assert found or where.startswith(WITHOUT_DATA), f"{where} shows nothing"
@@ -159,8 +188,10 @@ def a_stalled_queue_raises_the_alert_and_comes_back(stack: Stack) -> str:
 ALL: Final[list[Callable[[Stack], str]]] = [
     api_image_is_small_and_without_torch,
     containers_have_neither_root_nor_a_writable_root,
+    containers_say_that_they_are_healthy,
     redis_wants_its_password_and_is_published_nowhere,
     a_picture_is_restored_through_it,
+    every_network_restores_and_is_counted_by_task,
     a_code_change_is_rebuilt_in_seconds,
     every_target_is_scraped,
     every_expression_is_evaluated_and_has_data,
@@ -173,30 +204,32 @@ ALL: Final[list[Callable[[Stack], str]]] = [
 
 
 class _load:  # noqa: N801 - reads as what it is: with _load(stack)
-    """Clients that send one picture after the other, as long as the block runs."""
+    """Clients that send one picture after the other, and one that asks small things, as long as the block runs."""
 
     def __init__(self, stack: Stack, clients: int = 2) -> None:
         self._address, self._clients = str(stack.service.base_url), clients
         self._over = threading.Event()
-        self._pool = concurrent.futures.ThreadPoolExecutor(clients)
+        self._pool = concurrent.futures.ThreadPoolExecutor(clients + 1)
         self.sent = 0
         self.failed: list[str] = []
 
     def __enter__(self) -> _load:
         for seed in range(self._clients):
-            self._pool.submit(self._client, 100 + seed)
+            picture = _picture(100 + seed)
+            self._pool.submit(self._client, lambda client, picture=picture: _restore(client, picture), 0)
+        self._pool.submit(self._client, lambda client: client.get("/tasks"), 0.05)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._pool.shutdown()
 
-    def _client(self, seed: int) -> None:
+    def _client(self, ask: Callable[..., httpx.Response], rest_s: float) -> None:
         with httpx.Client(base_url=self._address, timeout=300) as client:
-            while not self._over.is_set():
+            while not self._over.wait(rest_s):
                 self.sent += 1
                 try:
-                    answer = _restore(client, _picture(seed))
+                    answer = ask(client)
                     if answer.status_code != 200:
                         self.failed.append(f"{answer.status_code} {answer.text[:200]}")
                 except httpx.TransportError as error:
@@ -210,8 +243,14 @@ def _picture(seed: int) -> bytes:
     return file.getvalue()
 
 
-def _restore(client: httpx.Client, picture: bytes) -> httpx.Response:
-    return client.post("/restore?task=derain", content=picture, headers={"Prefer": "wait=280"})
+def _restore(client: httpx.Client, picture: bytes, task: str = "derain", **parameters: str) -> httpx.Response:
+    wanted = {"task": task, **parameters}
+    return client.post("/restore", params=wanted, content=picture, headers={"Prefer": "wait=280"})
+
+
+def _health(stack: Stack, container: str) -> str:
+    status: str = stack.inspect(container)["State"]["Health"]["Status"]
+    return status
 
 
 def _submit(client: httpx.Client, picture: bytes) -> str:

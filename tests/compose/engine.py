@@ -83,7 +83,7 @@ def make_stand_ins(folder: Path, environment: dict[str, str], images: list[str])
             recipe = f"FROM {BASE}\n{STAND_INS[name]}\n"
             subprocess.run(
                 ["docker", "build", "--quiet", "--tag", image, "-"],
-                input=recipe, env=environment, text=True, check=True, stdout=subprocess.DEVNULL,
+                input=recipe, env=environment, text=True, check=True, capture_output=True,
             )  # fmt: skip
 
 

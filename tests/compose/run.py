@@ -21,7 +21,7 @@ from typing import Final
 
 import checks
 from engine import engine, make_stand_ins
-from stack import PROJECT, ROOT, Stack, stack, wait_for
+from stack import PROJECT, ROOT, WHEELS, Stack, stack, wait_for
 
 # Torch from a folder if pip has it: else the exporter's image takes gigabytes of CUDA for a CPU.
 WHEEL: Final = "torch==2.13.0"
@@ -65,9 +65,9 @@ class Report:
         self.found = ""
         try:
             yield self
-        except (AssertionError, OSError, KeyError) as error:
+        except Exception as error:
             self.failed += 1
-            _say(f"FAILED  {name} ({time.monotonic() - start:.0f} s): {error}")
+            _say(f"FAILED  {name} ({time.monotonic() - start:.0f} s): {type(error).__name__}: {error}")
         else:
             self.passed += 1
             _say(f"ok      {name} ({time.monotonic() - start:.0f} s){': ' if self.found else ''}{self.found}")
@@ -96,9 +96,9 @@ def _start(made: Stack, folder: Path, environment: dict[str, str], args: argpars
 
 
 def _download_torch() -> None:
-    """Into wheels/, which git ignores and the build takes from: what pip takes here for this Python."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", "wheels", WHEEL]
-    if not list((ROOT / "wheels").glob("torch-*")):
+    """Into the folder that the build takes wheels from: what pip takes here for this Python."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", WHEELS, WHEEL]
+    if not list(WHEELS.glob("torch-*")):
         subprocess.run(command, check=False)
 
 

@@ -16,6 +16,7 @@ import httpx
 import yaml
 
 ROOT: Final = Path(__file__).parents[2]
+WHEELS: Final = ROOT / "docker" / "wheels"
 PROJECT: Final = "unseam-test"
 FILES: Final = ("-f", "docker-compose.yml", "-f", "compose.cpu.yml")
 WORKER: Final = "worker-cpu"
@@ -45,8 +46,8 @@ class Stack:
                 target = checkout / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, target)
-        if (ROOT / "wheels").is_dir():
-            shutil.copytree(ROOT / "wheels", checkout / "wheels")
+        for wheel in WHEELS.glob("*.whl"):
+            shutil.copy2(wheel, checkout / WHEELS.relative_to(ROOT))
         subprocess.run([self.deploy / "prepare"], check=True)
         lines = (self.deploy / ".env").read_text().splitlines()
         given = {f"{name}_PORT": str(port) for name, port in self._ports.items()}
@@ -86,6 +87,13 @@ class Stack:
         assert answer["status"] == "success", f"{expression}: {answer.get('error')}"
         result: list[dict[str, Any]] = answer["data"]["result"]
         return result
+
+    def faulty_rules(self) -> list[str]:
+        """The rules that Prometheus could not evaluate, with its words."""
+        groups = self.prometheus.get("/api/v1/rules").json()["data"]["groups"]
+        rules = [rule for group in groups for rule in group["rules"]]
+        assert rules, "Prometheus has no rules"
+        return [f"{rule['name']}: {rule.get('lastError')}" for rule in rules if rule["health"] != "ok"]
 
     def firing(self) -> set[str]:
         """The alerts that fire."""

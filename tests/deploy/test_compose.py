@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -99,6 +100,17 @@ def test_the_gpu_worker_reserves_gpus_and_is_left_out_elsewhere(stack: dict[str,
         devices = service["deploy"]["resources"]["reservations"]["devices"]
         assert [(device["driver"], device["capabilities"]) for device in devices] == [("nvidia", ["gpu"])]
         assert service["profiles"] == ["gpu"]
+
+
+def test_whatever_a_worker_writes_lies_in_a_volume(stack: dict[str, Any], deploy: Path) -> None:
+    text = (deploy.parent / "docker" / "worker.Dockerfile").read_text()
+    folders = dict(re.findall(r"^ +(UNSEAM_SPOOL|TMPDIR|XDG_CACHE_HOME)=(\S+)", text, re.MULTILINE))
+    assert len(folders) == 3
+    for name in ("worker", "worker-cpu"):
+        if service := stack["services"].get(name):
+            writable = {volume.split(":")[1] for volume in service["volumes"] if not volume.endswith(":ro")}
+            wanted = set(folders.values()) if name == "worker" else {folders["UNSEAM_SPOOL"], folders["TMPDIR"]}
+            assert wanted <= writable, name
 
 
 def test_a_cpu_worker_answers_to_the_name_that_prometheus_asks_for(stack: dict[str, Any]) -> None:
