@@ -40,6 +40,9 @@ const authorization = () => (key.get() ? { Authorization: `Bearer ${key.get()}` 
 /** What this server can do: [{task, default, models, scales, patterns}]. */
 export const tasks = async () => (await ask("tasks")).json();
 
+/** Its networks: [{name, task, scale, pattern, ...}]. */
+export const models = async () => (await ask("models")).json();
+
 /**
  * Send a picture; resolves to its job.
  * XMLHttpRequest, because fetch does not tell how much of a body has gone.

@@ -14,7 +14,7 @@ const AT_ONCE = 2; // pictures being sent; the others wait in the page, not on t
 
 const find = (id) => document.getElementById(id);
 const viewer = new Viewer(find("viewer"));
-const choices = new Choices(find("tasks"), find("options"), () => render());
+const choices = new Choices(find("tasks"), find("variants"), find("options"), () => render());
 const turn = turns(AT_ONCE);
 const items = []; // {restoration, before, after, place, address}
 let selected = null;
@@ -130,7 +130,7 @@ function setText(element, text) {
 
 async function begin() {
   try {
-    choices.tasks = await api.tasks();
+    choices.offer(...(await Promise.all([api.tasks(), api.models()])));
   } catch (problem) {
     find("hint-fault")?.remove();
     const words = Object.assign(document.createElement("p"), { id: "hint-fault", className: "hint" });

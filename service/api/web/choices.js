@@ -1,4 +1,4 @@
-// What to do with the next picture: the task with its thumbnail, and the options.
+// What to do with the next picture: the task with its thumbnail, its variants, and the options.
 
 const WORDS = {
   derain: ["Remove rain", "Takes the streaks off and keeps what is behind them."],
@@ -10,30 +10,44 @@ const WORDS = {
   demosaic: ["Develop a mosaic", "Makes full colour of a sensor's raw mosaic."],
   upscale: ["Enlarge", "Two, three or four times the size, with detail to match."],
 };
-const PATTERN_OR_SCALE = { scale: (value) => `${value} times`, pattern: (value) => value };
+const CLOSE_UP = new Set(["denoise", "dejpeg", "deblur", "defocus", "demosaic", "upscale"]); // seen in the detail only
+const VARIANTS = {
+  scale: { legend: "How much larger?", words: (value) => `${value} times` },
+  pattern: { legend: "Which filters does the mosaic begin with?", words: (value) => value.toUpperCase() },
+};
 
 /** A task's name as a person says it. */
 export const nameOf = (task) => WORDS[task]?.[0] ?? task;
 
 export class Choices {
   #tasks = [];
-  #fields;
+  #models = [];
   #list;
+  #variants;
+  #options;
 
-  /** @param {HTMLFieldSetElement} fieldset @param {HTMLElement} fields the options */
-  constructor(fieldset, fields, onChange) {
-    this.#fields = fields;
-    this.#list = fieldset.appendChild(Object.assign(document.createElement("div"), { className: "list" }));
-    fieldset.addEventListener("change", () => (this.#offer(), onChange()));
-    fields.addEventListener("input", () => (this.#offerQuality(), onChange()));
+  /** @param {HTMLFieldSetElement} tasks @param {HTMLElement} variants @param {HTMLDetailsElement} options */
+  constructor(tasks, variants, options, onChange) {
+    this.#list = tasks.appendChild(Object.assign(document.createElement("div"), { className: "list" }));
+    this.#variants = variants;
+    this.#options = options;
+    tasks.addEventListener("change", () => (this.#offerVariants(), this.#offerModels(), onChange()));
+    variants.addEventListener("change", () => (this.#offerModels(), onChange()));
+    options.addEventListener("input", () => (this.#offerQuality(), onChange()));
+    options.addEventListener("toggle", () => options.open && options.scrollIntoView({ block: "nearest" }));
     this.#offerQuality();
   }
 
-  /** @param {{task: string, models: string[], scales: number[], patterns: string[]}[]} tasks of this server */
-  set tasks(tasks) {
+  /**
+   * What this server can do.
+   * @param {{task: string, scales: number[], patterns: string[]}[]} tasks
+   * @param {{name: string, task: string, scale: number}[]} models
+   */
+  offer(tasks, models) {
     const order = Object.keys(WORDS);
     const place = ({ task }) => (order.includes(task) ? order.indexOf(task) : order.length);
     this.#tasks = [...tasks].sort((one, other) => place(one) - place(other));
+    this.#models = models;
     this.#list.replaceChildren(...this.#tasks.map(card));
     this.#list.querySelector("input")?.click();
   }
@@ -45,32 +59,59 @@ export class Choices {
   /** For POST /restore: only what was chosen. */
   get parameters() {
     const wanted = { task: this.task };
-    for (const field of this.#fields.querySelectorAll("[name]")) {
+    for (const { name, value } of this.#variants.querySelectorAll(":checked")) wanted[name] = value;
+    for (const field of this.#options.querySelectorAll("[name]")) {
       if (!field.closest("label").hidden && field.value) wanted[field.name] = field.value;
     }
     return wanted;
   }
 
-  #offer() {
-    const { models, scales, patterns } = this.#tasks.find(({ task }) => task === this.task);
-    this.#fill("model", models, (name) => name);
-    this.#fill("scale", scales, PATTERN_OR_SCALE.scale);
-    this.#fill("pattern", patterns, PATTERN_OR_SCALE.pattern);
+  /** The task's scales or patterns, where there is a choice. */
+  #offerVariants() {
+    const { scales, patterns } = this.#tasks.find(({ task }) => task === this.task);
+    const offered = Object.entries({ scale: scales, pattern: patterns }).filter(([, values]) => values.length > 1);
+    this.#variants.replaceChildren(...offered.map(([name, values]) => segments(name, values)));
+    if (offered.length) this.#variants.scrollIntoView({ block: "nearest" });
   }
 
-  /** Offer values where there is a choice; the first entry leaves it to the server. */
-  #fill(name, values, words) {
-    const field = this.#fields.querySelector(`[name=${name}]`);
-    field.closest("label").hidden = values.length < 2;
-    field.replaceChildren(new Option("the usual one", ""), ...values.map((value) => new Option(words(value), value)));
+  /** The networks that do this at this scale, where there are several; the first entry leaves it to the server. */
+  #offerModels() {
+    const { scale } = this.parameters;
+    const fitting = this.#models.filter((model) => model.task === this.task && (!scale || model.scale === Number(scale)));
+    const field = this.#options.querySelector("[name=model]");
+    field.closest("label").hidden = fitting.length < 2;
+    field.replaceChildren(new Option("the usual one", ""), ...fitting.map(({ name }) => new Option(name, name)));
   }
 
   #offerQuality() {
-    const quality = this.#fields.querySelector("[name=quality]");
-    const lossy = ["jpeg", "webp", "avif"].includes(this.#fields.querySelector("[name=format]").value);
+    const quality = this.#options.querySelector("[name=quality]");
+    const lossy = ["jpeg", "webp", "avif"].includes(this.#options.querySelector("[name=format]").value);
     quality.closest("label").hidden = !lossy;
     quality.closest("label").querySelector(".value").textContent = quality.value;
   }
+}
+
+/** A row of radio buttons, the first one chosen. */
+function segments(name, values) {
+  const { legend, words } = VARIANTS[name];
+  const set = Object.assign(document.createElement("fieldset"), { className: "segments" });
+  set.append(Object.assign(document.createElement("legend"), { textContent: legend }));
+  for (const value of values) {
+    const label = document.createElement("label");
+    const radio = Object.assign(document.createElement("input"), { type: "radio", name, value });
+    radio.checked = value === values[0];
+    label.append(radio, ...(name === "pattern" ? [filters(value)] : []), words(value));
+    set.append(label);
+  }
+  return set;
+}
+
+/** The first four filters of a mosaic as they lie: `rggb` is red and green over green and blue. */
+function filters(pattern) {
+  const block = Object.assign(document.createElement("span"), { className: "filters" });
+  block.setAttribute("aria-hidden", "true");
+  block.append(...[...pattern].map((filter) => Object.assign(document.createElement("i"), { className: filter })));
+  return block;
 }
 
 function card({ task }) {
@@ -85,6 +126,7 @@ function card({ task }) {
   const [before, after] = label.querySelectorAll("img");
   after.src = "web/thumbnails/scene.webp";
   before.src = task in WORDS ? `web/thumbnails/${task}.webp` : after.src;
+  label.querySelector(".thumbnail").classList.toggle("close-up", CLOSE_UP.has(task));
   label.querySelector("b").textContent = name;
   label.querySelector("small").textContent = sentence;
   return label;

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from service_bench import Bench, encoded, inverted, picture, pixels, png, served, wait_for_state
+from service_bench import Bench, encoded, inverted, manifest, picture, pixels, png, served, wait_for_state
 
 from imaging import quality
 from imaging.codec import decode
 from service.api import app as application
-from service.catalogue import Catalogue
+from service.catalogue import Artifact, Catalogue
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[4]
@@ -337,6 +337,60 @@ def test_options_are_sent(bench: Bench, open_page: Open, drop: Drop) -> None:
     assert request.value.url.endswith("?task=derain&format=jpeg&quality=40&keep=none")
     assert name == "rainy-derain.jpg"
     assert content.startswith(b"\xff\xd8\xff")
+
+
+def test_how_much_larger_and_which_mosaic_is_asked_where_there_is_a_choice(
+    bench: Bench, open_page: Open, drop: Drop
+) -> None:
+    networks = [manifest(name=f"enlarge-{n}", task="upscale", scale=n) for n in (2, 3, 4)]
+    networks.append(manifest(name="enlarge-3-large", task="upscale", scale=3))
+    networks.append(manifest(name="develop", task="demosaic", pattern="rggb", in_channels=1))
+    networks.append(manifest())
+    bench.catalogue = Catalogue(Artifact(bench.folder, network) for network in networks)
+    with bench.client() as http:
+        page = open_page(str(http.base_url), expect_refusals=True)
+        page.get_by_role("radio", name="Enlarge").check()
+        page.get_by_text("Options").click()
+        page.get_by_role("radio", name="3 times").check()
+        assert page.get_by_label("Network").locator("option").all_inner_texts() == [
+            "the usual one",
+            "enlarge-3",
+            "enlarge-3-large",
+        ]
+        assert _asked(page, drop) == "task=upscale&scale=3"
+        page.get_by_role("radio", name="4 times").check()
+        expect(page.get_by_label("Network")).to_be_hidden()
+        page.get_by_role("radio", name="Develop a mosaic").check()
+        page.get_by_role("radio", name="GBRG").check()
+        assert _asked(page, drop) == "task=demosaic&pattern=gbrg"
+        page.get_by_role("radio", name="Remove rain").check()
+        expect(page.locator("#variants")).to_be_hidden()
+        assert _asked(page, drop) == "task=derain"
+        ended = "#strip li:is([data-state=succeeded], [data-state=failed])"  # this bench's one network enlarges nothing
+        expect(page.locator(ended)).to_have_count(3)
+
+
+def _asked(page: Any, drop: Drop) -> str:
+    """The parameters that a picture is sent with."""
+    with page.expect_request("**/restore?*") as request:
+        drop(page, a_png())
+    return str(request.value.url.partition("?")[2])
+
+
+def test_every_task_has_a_sentence_and_a_thumbnail_before_and_after(bench: Bench, open_page: Open) -> None:
+    tasks = ("derain", "denoise", "dejpeg", "deblur", "defocus", "weather", "demosaic", "upscale")
+    bench.catalogue = Catalogue(Artifact(bench.folder, manifest(name=task, task=task)) for task in tasks)
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        cards = page.locator(".task")
+        expect(cards).to_have_count(len(tasks))
+        assert cards.evaluate_all("cards => cards.map((card) => card.querySelector('input').value)") == list(tasks)
+        assert all(len(sentence) > 30 for sentence in cards.locator("small").all_inner_texts())
+        widths = "cards => cards.map((card) => [...card.querySelectorAll('img')].map((image) => image.naturalWidth))"
+        page.wait_for_load_state("networkidle")
+        assert cards.evaluate_all(widths) == [[192, 192]] * len(tasks)
+        pictures = cards.locator("img:first-child").evaluate_all("images => images.map((image) => image.src)")
+    assert len(set(pictures)) == len(tasks)
 
 
 def test_a_picture_of_24_megapixels_is_decoded_beside_the_page(bench: Bench, open_page: Open, tmp_path: Path) -> None:
