@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -14,45 +15,44 @@ from export import pictures, runners, staged
 from export.manifest import file_sha256
 from export.staged import Stage, Staged
 from export.to_onnx import OPSET, ExportError, _simplify
+from imaging import staged as execution
 from imaging.staged import PICTURE, Run
 from models.count import MacCounter
 from models.segments import Segment, SegmentedNetwork, stages
 
-TILE = 512
-MAX_ERROR = 1e-4  # of a map's values, relative where they exceed 1
+MAX_ERROR: Final = 1e-4  # of a map's values, relative where they exceed 1
 
 
 def export(
-    network: SegmentedNetwork,
-    folder: Path,
-    weights_sha256: str,
-    tile: int = TILE,
-    on_step: Callable[[str], object] = lambda step: None,
+    network: SegmentedNetwork, folder: Path, weights_sha256: str, on_step: Callable[[str], object] = lambda step: None
 ) -> Staged:
-    """Write the graphs of all segments and `staged.json` into `folder`.
+    """Write the graphs of all segments and `staged.json` into `folder`; they take maps of any size.
 
     Args:
         network: folded, in evaluation mode, float32.
         folder: the artifact's.
         weights_sha256: of the weights that the network holds.
-        tile: side of the tiles in picture pixels; raised to a multiple of the network's lattice.
         on_step: told in a few words what begins.
 
     Raises:
         ExportError: a graph is not its segment; the message names it.
     """
-    tile = -(-tile // network.lattice) * network.lattice
-    maps, macs = walk(network, _example(network, tile))
+    plain = stages(network)
+    side = _side(network, plain)
+    traced, macs = walk(network, _example(network, side, side))
+    # What a trace took for a constant shows on a map of another size, shape and number.
+    other, _ = walk(network, _example(network, side + network.lattice, 2 * side + network.lattice))
     described, worst = [], 0.0
-    for index, stage in enumerate(stages(network)):
+    for index, stage in enumerate(plain):
         on_step(f"translating {stage.name}")
-        path = folder / f"staged-{tile}-{index:02}.onnx"
-        read = [maps[name] for name in stage.reads]
-        _translate(network, index, read, path)
-        error = _error(maps[stage.name].numpy(), runners.load("onnx", path)(*(one.numpy() for one in read)))
-        if not error <= MAX_ERROR:
-            raise ExportError(f"the graph of {stage.name} is off by {error:.1e} (at most {MAX_ERROR:.0e} is allowed)")
-        worst = max(worst, error)
+        path = folder / f"staged-{index:02}.onnx"
+        _translate(network, index, [traced[name] for name in stage.reads], path)
+        run = runners.load("onnx", path, one_of_many=True)
+        for maps in (traced, other):
+            error = _error(maps[stage.name].numpy(), run(*(maps[name].numpy() for name in stage.reads)))
+            if not error <= MAX_ERROR:
+                raise ExportError(f"the graph of {stage.name} is off by {error:.1e} (at most {MAX_ERROR:.0e})")
+            worst = max(worst, error)
         described.append(
             Stage(
                 name=stage.name,
@@ -64,12 +64,11 @@ def export(
                 up=stage.up,
                 file=path.name,
                 sha256=file_sha256(path),
-                macs=macs[stage.name],
+                macs=macs[stage.name] / side**2,
             )
         )
     description = Staged(
         weights_sha256=weights_sha256,
-        tile=tile,
         lattice=network.lattice,
         in_channels=network.in_channels,
         max_abs=worst,
@@ -79,9 +78,16 @@ def export(
     return description
 
 
-def walk(network: SegmentedNetwork, picture: Tensor) -> tuple[dict[str, Tensor], dict[str, int]]:
+def _side(network: SegmentedNetwork, plain: Sequence[execution.Stage]) -> int:
+    """Side of an example on which no layer is in a special case for small maps: all reach across, none is single."""
+    least = max(max(4 * stage.halo, stage.single + 1) for stage in plain)
+    return max(-(-least // network.lattice), 2) * network.lattice
+
+
+def walk(network: SegmentedNetwork, picture: Tensor) -> tuple[dict[str, Tensor], dict[str, float]]:
     """Every map of a picture (B, H, W, C), and the multiply-accumulates that each one took, by name."""
-    maps, macs = {PICTURE: picture}, {}
+    maps: dict[str, Tensor] = {PICTURE: picture}
+    macs: dict[str, float] = {}
     with torch.no_grad(), MacCounter(picture) as counter:
         for segment in network.segments():
             before = counter.macs
@@ -105,9 +111,9 @@ def torch_runs(network: SegmentedNetwork) -> Mapping[str, Run]:
     return {segment.name: runner(segment) for segment in network.segments()}
 
 
-def _example(network: SegmentedNetwork, tile: int) -> Tensor:
-    chosen = pictures.photographs(1, tile, network.in_channels) or [pictures.dead_leaves(tile, network.in_channels)]
-    return torch.from_numpy(chosen[0][None])
+def _example(network: SegmentedNetwork, height: int, width: int) -> Tensor:
+    picture = pictures.dead_leaves(max(height, width), network.in_channels)
+    return torch.from_numpy(picture[None, :height, :width])
 
 
 def _translate(network: SegmentedNetwork, index: int, maps: list[Tensor], path: Path) -> None:
@@ -123,7 +129,9 @@ def _translate(network: SegmentedNetwork, index: int, maps: list[Tensor], path: 
             traced,
             input_names=names,
             output_names=["answer"],
-            dynamic_axes={name: {0: "batch"} for name in (*names, "answer")},
+            dynamic_axes={
+                name: {0: "batch", 1: f"rows of {name}", 2: f"columns of {name}"} for name in (*names, "answer")
+            },
             opset_version=OPSET,
             dynamo=False,
         )

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from export import runners
 from export.manifest import FileName, ManifestError, Sha256, file_sha256
 from imaging import staged
+from imaging.errors import PlanError
 from imaging.staged import Layout, Run
 
 FILE_NAME: Final = "staged.json"
@@ -21,7 +22,10 @@ FORMAT: Final = 1
 
 
 class Stage(BaseModel):
-    """One segment; fields as in `imaging.staged.Stage`, its graph, and what a tile of it costs."""
+    """One segment; fields as in `imaging.staged.Stage`, its graph, and what it costs.
+
+    The graph takes maps (N, h, w, C) of any size that its lattice allows.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,7 +38,7 @@ class Stage(BaseModel):
     up: int = Field(ge=1)
     file: FileName
     sha256: Sha256
-    macs: int = Field(ge=0, description="multiply-accumulates for one tile")
+    macs: float = Field(ge=0, description="multiply-accumulates for a pixel of the picture")
 
     @property
     def geometry(self) -> staged.Stage:
@@ -43,7 +47,7 @@ class Stage(BaseModel):
 
 
 class Staged(BaseModel):
-    """All segments of one network for square tiles of one side.
+    """All segments of one network.
 
     Attributes:
         weights_sha256: of the weights that were exported, as in the manifest.
@@ -54,7 +58,6 @@ class Staged(BaseModel):
 
     format: Literal[1] = FORMAT
     weights_sha256: Sha256
-    tile: int = Field(ge=1)
     lattice: int = Field(ge=1)
     in_channels: int = Field(ge=1)
     max_abs: float = Field(ge=0)
@@ -62,13 +65,25 @@ class Staged(BaseModel):
 
     @property
     def costs(self) -> dict[str, float]:
-        """Multiply-accumulates for one tile of each stage."""
-        return {stage.name: float(stage.macs) for stage in self.stages}
+        """Multiply-accumulates of each stage for a pixel of the picture."""
+        return {stage.name: stage.macs for stage in self.stages}
 
-    def layout(self, height: int, width: int) -> Layout:
-        """Plan a picture. Raises PlanError for one that is too small for the tile."""
+    @property
+    def shortest(self) -> int:
+        """Shorter pictures are computed in another way than the graphs know."""
+        return max(-(-(stage.single + 1) // self.lattice) * self.lattice for stage in self.stages) - self.lattice + 1
+
+    def layout(self, height: int, width: int, tile: int | None = None) -> Layout:
+        """Plan a picture, with tiles of `tile` at most, by default of 512 or more; 0 is the whole picture as one tile.
+
+        Raises PlanError for a tile without a core, and for a picture with a side below `shortest`.
+        """
+        if min(height, width) < self.shortest:
+            raise PlanError(f"a side of {min(height, width)} pixels is too short; at least {self.shortest} are needed")
         geometry = [stage.geometry for stage in self.stages]
-        return staged.layout(height, width, geometry, tile=self.tile, lattice=self.lattice)
+        if tile is None:
+            return staged.economical(height, width, geometry, self.costs, lattice=self.lattice)
+        return staged.layout(height, width, geometry, tile=tile, lattice=self.lattice)
 
 
 def save(description: Staged, folder: Path) -> None:

@@ -11,13 +11,14 @@ with its height, and a picture can come from a file and go to a file while it is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging import tiling
 from imaging.errors import Cancelled, InvalidResult, OutOfMemory, PlanError
 from imaging.strip import Budget, Strip
 from imaging.tiling import Axis, Plan
@@ -26,7 +27,10 @@ Array = NDArray[np.float32]
 Run = Callable[..., Array]  # a segment on a batch: maps (N, h, w, C), in the order of Stage.reads, to one such map
 Rows = Callable[[int, int], Array]  # (top, bottom) -> the picture's rows (bottom - top, W, C); asked for in order
 
-PICTURE = "picture"
+PICTURE: Final = "picture"
+ROWS_AT_ONCE: Final = 64  # of the picture, read and continued
+TILES: Final = (512, 768, 1024)  # from the one that needs the least memory to the one with the least redundant work
+MAX_WORK: Final = 1.25  # computed over what an untiled run computes, at which a tile is large enough
 MEMORY_BYTES: Final = 2**29  # of maps; what is beyond it waits in temporary files
 
 
@@ -39,7 +43,8 @@ class Stage:
         reads: the maps it takes.
         lattice: its tiles start on multiples of it.
         halo: how far from a tile's rim its answer is wrong.
-        single: a picture whose side, continued to the network's lattice, is at most so long cannot be told from a tile.
+        single: a picture whose side, continued to the network's lattice, is at most so long is computed in another way;
+            tiles of a longer one are longer than that.
         down, up: a pixel of its map is down/up picture pixels wide (of an enlarged picture, 1/scale).
     """
 
@@ -64,15 +69,13 @@ class Layout:
         height: the picture's, in pixels.
         width: the picture's, in pixels.
         extent: height and width continued to the network's lattice.
-        tile: side of every tile of every stage, in picture pixels.
         stages: in order of computation.
-        plans: the tiles of each stage, over the whole extent; cuts are hard.
+        plans: the tiles of each stage, over the whole extent; all of a stage's are equal, and cuts are hard.
     """
 
     height: int
     width: int
     extent: tuple[int, int]
-    tile: int
     stages: tuple[Stage, ...]
     plans: tuple[Plan, ...]
 
@@ -84,6 +87,16 @@ class Layout:
     def __len__(self) -> int:
         """Number of tiles, over all stages."""
         return sum(map(len, self.plans))
+
+    @property
+    def tile(self) -> int:
+        """Longest side of a tile, in picture pixels."""
+        return max(side for plan in self.plans for side in plan.tile_shape)
+
+    @property
+    def halo(self) -> int:
+        """The widest halo of any stage, in picture pixels; 0 where no stage is cut."""
+        return max(plan.halo if len(plan) > 1 else 0 for plan in self.plans)
 
     def work(self, costs: Mapping[str, float] | None = None) -> float:
         """What is computed over what an untiled run computes; `costs` weighs the stages, by their MACs for instance.
@@ -101,30 +114,57 @@ def layout(height: int, width: int, stages: Sequence[Stage], *, tile: int, latti
         height: the picture's height, at least 1.
         width: the picture's width, at least 1.
         stages: the network's.
-        tile: side of the tiles in picture pixels, a multiple of `lattice`.
+        tile: longest side of a tile in picture pixels; 0 is the whole picture as one tile.
         lattice: the network's; the picture is continued to a multiple of it.
 
     Raises:
-        PlanError: the tile has no core inside some stage's halo, or the picture is too small to be cut exactly.
+        PlanError: the tile has no core inside some stage's halo.
     """
+    if min(height, width) < 1 or tile < 0:
+        raise PlanError(f"a picture of {width} x {height} pixels cannot be cut into tiles of {tile}")
     extent = -(-height // lattice) * lattice, -(-width // lattice) * lattice
-    plans = []
-    for stage in stages:
-        plan = tiling.plan(*extent, tile=tile, halo=stage.halo, lattice=stage.lattice)
-        plans.append(replace(plan, rows=_hard(plan.rows, stage), columns=_hard(plan.columns, stage)))
-    return Layout(height, width, extent, tile, tuple(stages), tuple(plans))
+    plans = (Plan(_axis(extent[0], tile, s), _axis(extent[1], tile, s), s.halo, s.lattice, 1) for s in stages)
+    return Layout(height, width, extent, tuple(stages), tuple(plans))
 
 
-def _hard(axis: Axis, stage: Stage) -> Axis:
-    """The same tiles with cuts on whole pixels of the stage's map, and no fade."""
-    cuts = tuple(cut // stage.down * stage.down for cut in axis.cuts)
-    short = any(min(cut, axis.extent - cut) < stage.halo for cut in cuts) or axis.extent <= stage.single
-    if axis.extent < axis.tile and short:
+def economical(height: int, width: int, stages: Sequence[Stage], costs: Mapping[str, float], *, lattice: int) -> Layout:
+    """`layout` with the smallest of the usual tiles whose work is at most 1.25, or with the largest; see `Layout.work`.
+
+    Raises PlanError if the largest has no core.
+    """
+    for tile in TILES[:-1]:
+        with suppress(PlanError):
+            plan = layout(height, width, stages, tile=tile, lattice=lattice)
+            if plan.work(costs) <= MAX_WORK:
+                return plan
+    return layout(height, width, stages, tile=TILES[-1], lattice=lattice)
+
+
+def _axis(extent: int, tile: int, stage: Stage) -> Axis:
+    """As few tiles as `tile` allows, no longer than so many need, with cuts on whole pixels of the stage's map."""
+    if tile == 0 or extent <= tile:
+        return Axis(extent, extent, extent, (0,), (), 0)
+    side = tile // stage.lattice * stage.lattice
+    origins = _origins(extent, side, stage)
+    if origins is None or side <= stage.single:
+        least = max(2 * stage.halo + stage.lattice, stage.single + 1)
         raise PlanError(
-            f"a side of {axis.size} pixels is too short to be cut with a halo of {stage.halo} on either side of the "
-            f"cut ({stage.name}), and the tile of {axis.tile} is longer: restore the picture whole"
+            f"a tile of {tile} leaves no core between two halos of {stage.halo} ({stage.name}); "
+            f"it must be at least {-(-least // stage.lattice) * stage.lattice}"
         )
-    return replace(axis, cuts=cuts, ramp=0)
+    for shorter in range(side - stage.lattice, stage.single, -stage.lattice):
+        found = _origins(extent, shorter, stage)
+        if found is None or len(found) > len(origins):
+            break
+        side, origins = shorter, found
+    cuts = tuple((first + side + second) // (2 * stage.down) * stage.down for first, second in pairwise(origins))
+    return Axis(extent, extent, side, origins, cuts, 0)
+
+
+def _origins(extent: int, tile: int, stage: Stage) -> tuple[int, ...] | None:
+    """Where tiles begin so that each has its halo; None where a tile has no core."""
+    stride = (tile - 2 * stage.halo) // stage.lattice * stage.lattice
+    return (*range(0, extent - tile, stride), extent - tile) if stride > 0 else None
 
 
 def restore(
@@ -271,12 +311,13 @@ class _Flow:
         """The next rows of the picture, continued by reflection to the right and at the bottom."""
         strip, layout = self.strips[PICTURE], self.layout
         if strip.stop < layout.height:
-            read = self.rows(strip.stop, min(strip.stop + layout.tile, layout.height))
-            wide = read[:, _reflected(layout.width, layout.extent[1])]
-            return np.ascontiguousarray(np.broadcast_to(wide, (*wide.shape[:2], self.in_channels)))
-        below = layout.extent[0] - layout.height
-        missing = np.empty((below, layout.extent[1], self.in_channels), dtype=strip.tiles(0, 0).dtype)
-        for row, source in zip(missing, _reflected(layout.height, layout.extent[0])[layout.height :], strict=True):
+            read = self.rows(strip.stop, min(strip.stop + ROWS_AT_ONCE, layout.height))
+            wide = np.empty((len(read), layout.extent[1], self.in_channels), dtype=read.dtype)
+            wide[:, : layout.width] = read
+            wide[:, layout.width :] = read[:, _reflected(layout.width, layout.extent[1])]
+            return wide
+        missing = strip.tiles(1, layout.extent[0] - layout.height, layout.extent[1])[0]
+        for row, source in zip(missing, _reflected(layout.height, layout.extent[0]), strict=True):
             strip.read(row[None], int(source), 0)
         return missing
 
@@ -294,9 +335,9 @@ class _Flow:
         while columns:
             self.pace.check()
             several = columns[: self.pace.batch]
-            answers = self._attempt(stage, [(top, plan.columns.origins[column]) for column in several])
+            answers = self._attempt(stage, plan, [(top, plan.columns.origins[column]) for column in several])
             if answers is None:
-                self._halve(len(several))
+                self._halve(len(several), plan)
                 continue
             if result is None:
                 result = np.empty((last - first, width, answers.shape[3]), dtype=answers.dtype)
@@ -311,29 +352,30 @@ class _Flow:
         self._release(stage)
         return result
 
-    def _halve(self, tried: int) -> None:
+    def _halve(self, tried: int, plan: Plan) -> None:
         self.pace.batch = tried // 2
         if self.pace.batch == 0:
-            side = self.layout.tile
-            raise OutOfMemory(f"a single tile of {side} x {side} pixels does not fit in memory; use smaller tiles")
+            height, width = plan.tile_shape
+            raise OutOfMemory(f"a single tile of {width} x {height} pixels does not fit in memory; use smaller tiles")
 
-    def _attempt(self, stage: Stage, corners: list[tuple[int, int]]) -> Array | None:
+    def _attempt(self, stage: Stage, plan: Plan, corners: list[tuple[int, int]]) -> Array | None:
         """A stage's answers for tiles at `corners` (top, left), checked; None where memory ran out."""
         try:
-            answers = self.runs[stage.name](*(self._tiles(name, corners) for name in stage.reads))
+            answers = self.runs[stage.name](*(self._tiles(name, plan, corners) for name in stage.reads))
         except MemoryError:
             return None
-        side = stage.measure(self.layout.tile)
-        if answers.ndim != 4 or answers.shape[:3] != (len(corners), side, side):
-            raise InvalidResult(f"{stage.name} answered {answers.shape} for {len(corners)} tiles of {side} x {side}")
+        height, width = (stage.measure(side) for side in plan.tile_shape)
+        if answers.ndim != 4 or answers.shape[:3] != (len(corners), height, width):
+            raise InvalidResult(
+                f"{stage.name} answered {answers.shape} for {len(corners)} tile(s) of {width} x {height}"
+            )
         if not np.isfinite(answers).all():
             raise InvalidResult(f"{stage.name} answered with values that are not finite numbers")
         return answers
 
-    def _tiles(self, name: str, corners: list[tuple[int, int]]) -> Array:
+    def _tiles(self, name: str, plan: Plan, corners: list[tuple[int, int]]) -> Array:
         source, strip = self.maps[name], self.strips[name]
-        side = source.measure(self.layout.tile)
-        tiles = strip.tiles(len(corners), side)
+        tiles = strip.tiles(len(corners), *(source.measure(side) for side in plan.tile_shape))
         for tile, (top, left) in zip(tiles, corners, strict=True):
             strip.read(tile, source.measure(top), source.measure(left))
         return tiles
@@ -353,5 +395,5 @@ class _Flow:
 
 
 def _reflected(size: int, extent: int) -> NDArray[np.intp]:
-    """Which of `size` rows or columns stands at each place up to `extent`."""
-    return Axis(size, extent, extent, (0,), (), 0).source(0)
+    """Which of `size` rows or columns stands at each place from `size` up to `extent`."""
+    return Axis(size, extent, extent, (0,), (), 0).source(0)[size:]

@@ -48,16 +48,16 @@ class Strip:
         self.stop = 0
         self._budget = budget
         self._blocks: deque[tuple[int, _Block]] = deque()  # row number of each block's first row
-        self._columns, self._channels = 0, 0
+        self._channels = 0
         self._dtype: np.dtype[Any] = np.dtype(np.float32)
 
-    def tiles(self, count: int, side: int) -> Array:
-        """Room for `count` tiles of this map, (count, side, side, C); some rows have been taken in."""
-        return np.empty((count, side, side, self._channels), dtype=self._dtype)
+    def tiles(self, count: int, height: int, width: int) -> Array:
+        """Room for `count` tiles of this map, (count, height, width, C); some rows have been taken in."""
+        return np.empty((count, height, width, self._channels), dtype=self._dtype)
 
     def append(self, rows: Array) -> None:
         """Take in the next rows, (rows, W, C)."""
-        _, self._columns, self._channels = rows.shape
+        self._channels = rows.shape[2]
         self._dtype = rows.dtype
         self._blocks.append((self.stop, self._budget.store(rows)))
         self.stop += len(rows)
@@ -68,21 +68,12 @@ class Strip:
             self._blocks.popleft()[1].close()
 
     def read(self, target: Array, top: int, left: int) -> None:
-        """Fill `target` (h, w, C) from row `top`, column `left` on; beyond the map, its edge pixels are repeated.
-
-        No row that is needed for it may have been let go.
-        """
-        height, width = target.shape[:2]
-        begin, end = max(left, 0), min(left + width, self._columns)
+        """Fill `target` (h, w, C) from row `top`, column `left` on; none of its rows may have been let go."""
+        height = len(target)
         for first, block in self._blocks:
             upper, lower = max(top, first), min(top + height, first + block.rows)
             if upper < lower:
-                block.read(target[upper - top : lower - top, begin - left : end - left], upper - first, begin)
-        # A tile larger than the picture.
-        target[:, : begin - left] = target[:, begin - left : begin - left + 1]
-        target[:, end - left :] = target[:, end - left - 1 : end - left]
-        target[: max(-top, 0)] = target[max(-top, 0)]
-        target[self.stop - top :] = target[min(self.stop - top, height) - 1]
+                block.read(target[upper - top : lower - top], upper - first, left)
 
 
 class _Block(Protocol):

@@ -9,6 +9,7 @@ from models.contamination import Chain, Reach
 from models.iitransformer.blocks import Blocks, cut, either, uncut
 from models.iitransformer.released import edge_penalty, flat_index_bias
 from models.layers.attention import MASKED, attend
+from models.layers.chunks import chunks
 from models.layers.position_bias import RelativePositionBias, spread
 from models.layers.windows import Size, Windows, rolled_penalty
 
@@ -122,9 +123,9 @@ class InterAttention(nn.Module):
         if down.whole and across.whole:
             return attend(q.flatten(2, 3), k.flatten(2, 3), v.flatten(2, 3), bias, masked).reshape(q.shape)
         # Keys are copied for every block that reads them, so a large map is done by strips of blocks.
-        step = max(1, LARGEST_COPY // (down.keys.shape[1] * across.keys.numel() * q.shape[1] * q.shape[4]))
         strips = []
-        for strip in (slice(start, start + step) for start in range(0, len(down.keys), step)):
+        copied = down.keys.shape[1] * across.keys.numel() * q.shape[1] * q.shape[4]
+        for strip in chunks(len(down.keys), copied, LARGEST_COPY):
             rows_of_queries, rows_of_keys = down.queries[strip], down.keys[strip]
             out = attend(
                 cut(q, rows_of_queries, across.queries),

@@ -23,14 +23,15 @@ def in_chunks(run: Callable[[slice], Tensor], count: int, elements: int) -> Tens
         count: windows in all.
         elements: of the largest intermediate tensor, for one window.
     """
-    parts = [run(part) for part in _chunks(count, elements)]
+    parts = [run(part) for part in chunks(count, elements, CHUNK_ELEMENTS)]
     return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
-def _chunks(count: int, elements: int) -> Iterator[slice]:
+def chunks(count: int, elements: int, most: int) -> Iterator[slice]:
+    """Slices of `count` things of so many elements each, at most `most` in a slice or one thing."""
     if exporting():
-        yield slice(None)  # a graph takes any number of windows
+        yield slice(None)  # a graph takes any number of things
         return
-    step = max(1, CHUNK_ELEMENTS // elements)
+    step = max(1, most // elements)
     for start in range(0, count, step):
         yield slice(start, start + step)

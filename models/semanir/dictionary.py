@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models.layers.chunks import exporting, in_chunks
+from models.layers.near_ties import settled
 from models.layers.precision import full_precision
 from models.layers.windows import Size
 
@@ -62,13 +63,13 @@ def most_similar(tokens: Tensor, window: Size, top_k: int, filled: Tensor | None
     top_k = min(top_k, count - 1)
     itself = torch.eye(count, dtype=torch.bool, device=tokens.device)
     if filled is not None:
-        filled = filled.repeat(groups // len(filled), 1)[:, None]
+        filled = filled.repeat(groups // filled.shape[0], 1)[:, None]
 
     def select(part: slice) -> Tensor:
         similarity = torch.matmul(exact[part], exact[part].transpose(1, 2))
         excluded = itself if filled is None else itself | filled[part]
         similarity = similarity.masked_fill(excluded, -torch.inf)
-        chosen = largest(similarity, top_k)
+        chosen = settled(similarity, largest(similarity, top_k))
         return chosen if filled is None else chosen.masked_fill(similarity.gather(-1, chosen) == -torch.inf, EMPTY)
 
     with full_precision(tokens) as (exact,):

@@ -10,8 +10,11 @@ from export.fold import fold
 from export.manifest import ManifestError
 from export.pictures import dead_leaves
 from export.seams import whole
-from imaging.staged import restore
+from imaging.errors import PlanError
+from imaging.staged import economical, restore
+from models import build
 from models.ipt_v2.model import IPTV2, Config
+from models.segments import stages
 
 SMALLEST = Config(embed_dim=4, depths=(2, 2), num_heads=(1, 2), grid=4, window=8, cell=16)
 WEIGHTS = "0" * 64
@@ -23,14 +26,16 @@ def exported(tmp_path_factory):
     torch.manual_seed(0)
     network = IPTV2(SMALLEST).eval()
     nn.init.normal_(network.head.weight, std=0.1)
-    return network, folder, segments.export(fold(network), folder, WEIGHTS, tile=64)
+    return network, folder, segments.export(fold(network), folder, WEIGHTS)
 
 
-def test_the_graphs_of_the_segments_restore_as_the_untiled_network(exported) -> None:
+@pytest.mark.parametrize("tile", [64, 96, 0])
+@pytest.mark.parametrize("size", [(133, 90), (33, 70), (5, 5)])
+def test_the_graphs_of_the_segments_restore_as_the_untiled_network(exported, size, tile) -> None:
     network, folder, description = exported
-    picture = dead_leaves(133, 3)[:, :90]
-    layout = description.layout(*picture.shape[:2])
-    restored = restore(picture, staged.open_runs(description, folder, threads=1), layout, batch=3)
+    picture = dead_leaves(133, 3)[: size[0], : size[1]]
+    plan = description.layout(*size, tile)
+    restored = restore(picture, staged.open_runs(description, folder, threads=1), plan, batch=3)
     expected = whole(network, picture)
     assert np.abs(restored - expected).max() * 255 <= 0.01
     assert np.mean(np.rint(restored * 255) == np.rint(expected * 255)) >= 0.9995
@@ -40,17 +45,52 @@ def test_the_graphs_of_the_segments_restore_as_the_untiled_network(exported) -> 
 def test_torch_and_onnx_segments_agree(exported) -> None:
     network, folder, description = exported
     picture = dead_leaves(70, 3)
-    layout = description.layout(70, 70)
-    by_torch = restore(picture, segments.torch_runs(network), layout)
-    by_onnx = restore(picture, staged.open_runs(description, folder, threads=1), layout)
+    plan = description.layout(70, 70, 64)
+    by_torch = restore(picture, segments.torch_runs(network), plan)
+    by_onnx = restore(picture, staged.open_runs(description, folder, threads=1), plan)
     assert np.abs(by_torch - by_onnx).max() < 4e-5
 
 
 def test_every_segment_says_what_it_costs(exported) -> None:
     _, _, description = exported
     assert all(stage.macs > 0 for stage in description.stages)
-    layout = description.layout(1000, 1000)
-    assert 1.0 < layout.work(description.costs) < 2.0
+    assert 1.0 < description.layout(1000, 1000, 64).work(description.costs) < 2.0
+    assert description.layout(1000, 1000, 0).work(description.costs) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("network", "config"),
+    [
+        ("ipt_v2", "tiny"), ("semanir", "tiny_denoise"), ("semanir", "tiny_demosaic"), ("iitransformer", "tiny"),
+        ("kit", "tiny_deblur"), ("grl", "tiny_laptop_x2"), ("grl", "tiny_laptop_x3"), ("grl", "tiny_laptop_x4"),
+    ],
+)  # fmt: skip
+def test_at_the_usual_tile_at_most_a_quarter_of_the_work_is_redundant(network: str, config: str) -> None:
+    made = build.create(network, config).eval()
+    side = 2 * made.lattice
+    costs = segments.walk(made, torch.zeros(1, side, side, made.in_channels))[1]
+    for height, width in ((4000, 6000), (2448, 3264), (1081, 1921), (619, 857), (8191, 12289)):
+        assert economical(height, width, stages(made), costs, lattice=made.lattice).work(costs) <= 1.25
+
+
+def test_a_picture_shorter_than_a_special_case_is_refused() -> None:
+    one = staged.Stage(
+        name="a",
+        reads=("picture",),
+        lattice=8,
+        halo=4,
+        single=16,
+        down=1,
+        up=1,
+        file="a.onnx",
+        sha256=WEIGHTS,
+        macs=1.0,
+    )
+    description = staged.Staged(weights_sha256=WEIGHTS, lattice=8, in_channels=3, max_abs=0, stages=(one,))
+    assert description.shortest == 17
+    assert len(description.layout(17, 300, 64)) > 1
+    with pytest.raises(PlanError, match="at least 17"):
+        description.layout(300, 16)
 
 
 def test_the_description_survives_the_disk_and_an_altered_graph_is_refused(exported, tmp_path) -> None:

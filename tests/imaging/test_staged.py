@@ -56,10 +56,24 @@ def cut(height, width, tile=32):
     return layout(height, width, STAGES, tile=tile, lattice=16)
 
 
-@pytest.mark.parametrize("size", [(33, 16), (100, 75), (64, 64), (31, 47), (97, 200)])
-def test_tiles_give_the_untiled_picture_to_the_last_bit(size):
+@pytest.mark.parametrize("size", [(33, 16), (100, 75), (64, 64), (31, 47), (97, 200), (3, 3), (9, 100)])
+@pytest.mark.parametrize("tile", [32, 48, 0])
+def test_tiles_give_the_untiled_picture_to_the_last_bit(size, tile):
     image = picture(*size)
-    assert np.array_equal(restore(image, RUNS, cut(*size), batch=3), untiled(image))
+    assert np.array_equal(restore(image, RUNS, cut(*size, tile), batch=3), untiled(image))
+
+
+def test_tile_0_is_the_whole_picture_at_once():
+    assert len(cut(100, 75, tile=0)) == len(STAGES)
+
+
+def test_tiles_are_no_longer_than_so_many_of_them_need():
+    for size in (100, 272, 1000, 4000):
+        for plan in cut(size, size, tile=64).plans:
+            rows = plan.rows
+            assert rows.tile <= 64
+            assert rows.extent <= len(rows.origins) * rows.tile < rows.extent + 2 * plan.halo * len(rows.origins) + 64
+            assert all(origin % plan.lattice == 0 for origin in rows.origins)
 
 
 def test_a_halo_too_short_by_one_pixel_shows():
@@ -101,11 +115,10 @@ def test_a_strip_keeps_within_its_budget_and_lets_go_of_what_nobody_needs(limit_
         strip.append(block)
         assert budget.held_bytes <= limit_bytes
     strip.release(17)
-    for top, left in ((20, 0), (17, 2), (50, -2), (60, 1)):
-        (tile,) = strip.tiles(1, 8)
+    for top, left in ((20, 0), (17, 2), (50, 1), (56, 2)):
+        (tile,) = strip.tiles(1, 8, 3)
         strip.read(tile, top, left)
-        rows, columns = np.arange(top, top + 8).clip(0, 63), np.arange(left, left + 8).clip(0, 4)
-        assert np.array_equal(tile, whole[np.ix_(rows, columns)])
+        assert np.array_equal(tile, whole[top : top + 8, left : left + 3])
     strip.release(64)
     assert budget.held_bytes == 0
 
@@ -136,7 +149,7 @@ def test_when_not_even_one_tile_fits_that_is_said():
     def full(maps):
         raise MemoryError
 
-    with pytest.raises(OutOfMemory, match="32 x 32"):
+    with pytest.raises(OutOfMemory, match="a single tile of 24 x 24"):
         restore(picture(40, 40), RUNS | {"half": full}, cut(40, 40), batch=4)
 
 
@@ -174,15 +187,14 @@ def test_a_runner_that_answers_nonsense_is_caught(answer):
         restore(picture(40, 40), RUNS | {"half": answer}, cut(40, 40))
 
 
-def test_a_tile_without_a_core_or_a_picture_too_small_to_cut_is_refused():
+def test_a_tile_without_a_core_is_refused_with_the_one_that_would_do():
     wide = (*STAGES[:3], Stage("joined", ("cells", "picture"), lattice=2, halo=16, down=1))
-    with pytest.raises(PlanError, match="no core"):
+    with pytest.raises(PlanError, match=r"no core.*\(joined\).*at least 34"):
         layout(100, 100, wide, tile=32, lattice=16)
-    with pytest.raises(PlanError, match="too short"):
-        layout(9, 100, wide, tile=64, lattice=16)
-    one_window = (Stage("shifted", ("picture",), lattice=16, halo=4, single=16),)
-    with pytest.raises(PlanError, match="too short"):
-        layout(100, 9, one_window, tile=32, lattice=16)
+    one_window = (Stage("shifted", ("picture",), lattice=16, halo=4, single=32),)
+    with pytest.raises(PlanError, match="at least 48"):
+        layout(100, 100, one_window, tile=32, lattice=16)
+    assert len(layout(9, 40, one_window, tile=48, lattice=16)) == 1
 
 
 def test_work_weighs_the_stages_by_what_they_cost():
