@@ -29,6 +29,11 @@ class Format(StrEnum):
         return f"image/{self.value}"
 
     @property
+    def label(self) -> str:
+        """As people write it."""
+        return "WebP" if self is Format.WEBP else self.value.upper()
+
+    @property
     def suffix(self) -> str:
         """As at the end of a file's name."""
         return {Format.JPEG: ".jpg", Format.TIFF: ".tif"}.get(self, f".{self.value}")

@@ -18,6 +18,11 @@ from imaging.picture import Format, Metadata, Picture
 _NO_RESOLUTION = 1.0  # pixels per millimetre that the library gives to files that say nothing
 _MM_PER_INCH = 25.4
 
+# A JPEG decoder goes on after damage, with grey or shifted blocks, and says so in a warning that begins like this. Its
+# other warnings cost no pixel, nor do bytes that some cameras put before the end mark.
+_LOST_PIXELS = "Corrupt JPEG data"
+_PADDED = "extraneous bytes before marker 0xd9"
+
 
 def decode(data: bytes, limits: Limits | None = None, *, frame: int | None = None) -> Picture:
     """Decode a file; its EXIF orientation is applied, its colours are those stored.
@@ -34,21 +39,37 @@ def decode(data: bytes, limits: Limits | None = None, *, frame: int | None = Non
     """
     check(data, limits or Limits(), frame)
     header, image = open_header(data, frame or 0)
-    if header.orientation == 1:  # rows can be decoded one after the other; turning needs all of them
-        header, image = open_header(data, frame or 0, access="sequential")
     metadata = _metadata(header, image, data, frame or 0)
-    try:
-        upright = image.autorot()
-        raw = upright.write_to_memory()
-    except pyvips.Error as error:
-        raise BadImage(
-            f"This {header.format.name} is damaged or cut short: {reason(error)}", format=header.format
-        ) from error
-    values = np.frombuffer(raw, dtype=np.uint8 if image.format == "uchar" else np.uint16)
-    values = values.reshape(upright.height, upright.width, upright.bands)
+    values = _values(header, data, frame or 0)
     pixels = _to_unit(values[..., : header.channels], header.depth)
     alpha = _to_unit(values[..., -1], header.depth) if header.alpha else None
     return Picture(pixels, alpha, max(header.depth, 8), header.format, header.lossless, metadata)
+
+
+def _values(header: Header, data: bytes, frame: int) -> NDArray[Any]:
+    """The stored values, upright: (H, W, bands), uint8 or uint16."""
+    # Rows can be decoded one after the other; turning needs all of them.
+    options = {"access": "sequential"} if header.orientation == 1 else {}
+    if header.format is Format.JPEG:
+        try:
+            return _upright(open_header(data, frame, fail_on="warning", **options)[1])
+        except (pyvips.Error, BadImage) as error:
+            if _LOST_PIXELS in str(error) and _PADDED not in str(error):
+                raise _damaged(header, error) from error
+    try:
+        return _upright(open_header(data, frame, **options)[1])
+    except pyvips.Error as error:
+        raise _damaged(header, error) from error
+
+
+def _upright(image: pyvips.Image) -> NDArray[Any]:
+    upright = image.autorot()
+    values = np.frombuffer(upright.write_to_memory(), dtype=np.uint8 if image.format == "uchar" else np.uint16)
+    return values.reshape(upright.height, upright.width, upright.bands)
+
+
+def _damaged(header: Header, error: Exception) -> BadImage:
+    return BadImage(f"This {header.format.label} is damaged or cut short: {reason(error)}.", format=header.format)
 
 
 def _to_unit(values: NDArray[Any], depth: int) -> NDArray[np.float32]:

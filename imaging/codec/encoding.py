@@ -80,7 +80,7 @@ def _refuse_loss(picture: Picture, format: Format) -> None:
     allowed = _MAX_SIDE.get(format)
     if allowed and max(height, width) > allowed:
         raise ImageTooLarge(
-            f"{width:,} x {height:,} pixels do not go into a {format.name}, whose sides end at {allowed:,}. "
+            f"{width:,} x {height:,} pixels do not go into a {format.label}, whose sides end at {allowed:,}. "
             "Ask for PNG or TIFF.",
             found=max(height, width),
             allowed=allowed,

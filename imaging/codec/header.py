@@ -89,9 +89,9 @@ def open_header(data: bytes, frame: int = 0, **options: Any) -> tuple[Header, py
     if format in _PAGED and frame:
         options["page"] = frame if facts is None else facts.pages[frame]
     try:
-        image = _LOADERS[format](data, fail_on="error", **options)
+        image = _LOADERS[format](data, **{"fail_on": "error"} | options)
     except pyvips.Error as error:
-        raise BadImage(f"This {format.name} cannot be read: {reason(error)}", format=format) from error
+        raise BadImage(f"This {format.label} cannot be read: {reason(error)}", format=format) from error
     _refuse_what_is_no_picture(format, image)
     orientation = image.get("orientation") if image.get_typeof("orientation") else 1
     width, height = (image.height, image.width) if orientation >= 5 else (image.width, image.height)
@@ -129,20 +129,21 @@ def check(data: bytes, limits: Limits, frame: int | None) -> None:
         kind = "pages" if header.format is Format.TIFF else "frames"
         count = header.frames or "several"
         raise UnsupportedImage(
-            f"This {header.format.name} holds {count} {kind}; one picture at a time. Ask for one by number (frame=0).",
+            f"This {header.format.label} holds {count} {kind}; one picture at a time. Ask for one by number (frame=0).",
             frames=header.frames,
         )
     reachable = header.frames if header.format in _PAGED else 1
     if frame is not None and not 0 <= frame < reachable:
         raise UnsupportedImage(
-            f"There is no frame {frame} to be had; this {header.format.name} has {reachable}, counted from 0.",
+            f"There is no frame {frame} to be had; this {header.format.label} has {reachable}, counted from 0.",
             frames=reachable,
         )
 
 
-def reason(error: pyvips.Error) -> str:
-    """The library's own words, one line."""
-    return "; ".join(line.strip() for line in str(error).splitlines()[1:] if line.strip())[:200] or "it is damaged"
+def reason(error: Exception) -> str:
+    """The library's own words, one line, each sentence once."""
+    lines = dict.fromkeys(line.strip() for line in str(error).splitlines()[1:])
+    return "; ".join(filter(None, lines))[:200] or "it is damaged"
 
 
 def _at_most(what: str, found: int, allowed: int, unit: str) -> None:
@@ -154,7 +155,7 @@ def _at_most(what: str, found: int, allowed: int, unit: str) -> None:
 
 def _refuse_what_is_no_picture(format: Format, image: pyvips.Image) -> None:
     """Kinds of pixels whose restoration would need a conversion that nobody asked for."""
-    name = format.name
+    name = format.label
     if image.interpretation == "cmyk":
         raise UnsupportedImage(f"This {name} is in CMYK, the inks of a press. Convert it to RGB first.", colours="cmyk")
     if image.format not in ("uchar", "ushort"):

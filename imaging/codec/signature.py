@@ -5,7 +5,7 @@ from __future__ import annotations
 from imaging.errors import UnsupportedImage
 from imaging.picture import Format
 
-_TAKEN = ", ".join(format.name if format is not Format.WEBP else "WebP" for format in Format)
+_TAKEN = ", ".join(format.label for format in Format)
 
 # Known kinds that are not taken, each with what the sender can do.
 _REFUSED: tuple[tuple[bytes, int, str], ...] = (

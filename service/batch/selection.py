@@ -125,7 +125,7 @@ def _single(source: Path, target: Path, format: Format | None) -> Item:
     if named is None:
         raise InvalidArgument(f"the output {target} has to end in one of {', '.join(FORMATS)}")
     if format not in (None, named):
-        raise InvalidArgument(f"the output {target} is named as {named.name}, and --format says {format}")
+        raise InvalidArgument(f"the output {target} is named as {named.label}, and --format says {format}")
     return _checked(Item(source, target))
 
 

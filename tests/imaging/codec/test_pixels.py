@@ -160,7 +160,7 @@ def test_a_kind_that_cannot_hold_the_picture_is_refused(photo, saved):
     with pytest.raises(UnsupportedImage, match="JPEG holds no transparency"):
         encode(see_through, format=Format.JPEG)
     long = decode(saved(np.zeros((1, 20_000), np.uint8), "PNG"))
-    with pytest.raises(ImageTooLarge, match="20,000 x 1 pixels do not go into a WEBP, whose sides end at 16,383"):
+    with pytest.raises(ImageTooLarge, match="20,000 x 1 pixels do not go into a WebP, whose sides end at 16,383"):
         encode(long, format=Format.WEBP)
 
 

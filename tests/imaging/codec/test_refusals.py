@@ -164,6 +164,30 @@ def test_damaged_bytes_never_end_in_anything_but_a_picture_or_an_error(saved, ph
             assert np.isfinite(picture.pixels).all()
 
 
+@pytest.mark.parametrize(("progressive", "noticed"), [(False, 1.0), (True, 0.7)])
+def test_a_jpeg_with_damaged_blocks_is_refused_wherever_its_decoder_notices(saved, progressive, noticed):
+    rows, columns = np.mgrid[0:120, 0:160]
+    smooth = np.stack([columns, rows, (rows + columns) // 2], axis=-1).astype(np.uint8)
+    data = saved(smooth, "JPEG", quality=90, progressive=progressive)
+    refused = []
+    for at in np.linspace(data.index(b"\xff\xda") + 14, len(data) - 60, 12).astype(int):
+        for damaged in (data[:at] + bytes(40) + data[at + 40 :], data[:at] + data[at + 25 :]):
+            try:
+                decode(damaged)
+            except BadImage as error:
+                refused.append(str(error))
+    assert len(refused) >= noticed * 24
+    assert all(words.startswith("This JPEG is damaged") or "cannot be read" in words for words in refused)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_bytes_around_a_jpegs_end_mark_cost_no_pixel_and_are_no_damage(saved, photo, progressive):
+    data = saved(photo, "JPEG", progressive=progressive)
+    whole = decode(data).pixels
+    for padded in (data[:-2] + bytes(16) + data[-2:], data + bytes(100), data + data[-2:]):
+        assert np.array_equal(decode(padded).pixels, whole)
+
+
 def test_a_tiff_whose_directories_run_in_a_circle_is_an_error(saved):
     data = bytearray(saved(Image.new("L", (4, 4)), "TIFF"))
     first = int.from_bytes(data[4:8], "little")
