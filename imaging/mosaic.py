@@ -6,14 +6,15 @@ row by row (Bayer, US patent 3,971,065). The four patterns are the same mosaic, 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
-PATTERNS: Final = ("rggb", "bggr", "grbg", "gbrg")
+Pattern = Literal["rggb", "bggr", "grbg", "gbrg"]
+PATTERNS: Final[tuple[Pattern, ...]] = get_args(Pattern)
 
 
 def offset(pattern: str | None, native: str | None) -> tuple[int, int]:

@@ -68,7 +68,11 @@ def owner(parts: Parts, credentials: Annotated[HTTPAuthorizationCredentials | No
 Owner = Annotated[str, Depends(owner)]
 
 
-async def visible_job(parts: Parts, owner: Owner, job_id: Annotated[str, Path(description="The job's id.")]) -> Job:
+async def visible_job(
+    parts: Parts,
+    owner: Owner,
+    job_id: Annotated[str, Path(description="The job's id.", examples=["3f2a9c0d4b5e6f708192a3b4c5d6e7f8"])],
+) -> Job:
     """The job, if this client made it. Raises JobNotFound, for another client's job just the same."""
     job = await parts.queue.get(job_id)
     if job.order.owner != owner:

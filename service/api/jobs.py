@@ -36,22 +36,29 @@ class JobView(BaseModel):
     """A job as its owner sees it."""
 
     id: str = Field(examples=["3f2a9c0d4b5e6f708192a3b4c5d6e7f8"])
-    state: State
+    state: State = Field(description="the last three are ends", examples=["running"])
     task: str = Field(examples=["derain"])
     model: str = Field(description="the network that answers", examples=["ipt-v2-tiny-derain"])
-    tiles_done: int = Field(examples=[12])
-    tiles_total: int = Field(examples=[48])
+    tiles_done: int = Field(description="of tiles_total", examples=[12])
+    tiles_total: int = Field(description="tiles that the picture is cut into", examples=[48])
     position: int | None = Field(None, description="jobs that come before this one", examples=[0])
     estimate_s: float | None = Field(
         None, description="seconds until it is done, from the measured rate", examples=[3.4]
     )
-    created_at: datetime
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    stages_s: dict[str, float] = Field(default_factory=dict, description="seconds in each stage, once ended")
-    result: ResultView | None = None
+    created_at: datetime = Field(description="when it was accepted")
+    started_at: datetime | None = Field(None, description="when its picture began to be decoded")
+    ended_at: datetime | None = Field(None, description="when it succeeded, failed or was cancelled")
+    stages_s: dict[str, float] = Field(
+        default_factory=dict,
+        description="seconds in each stage, once ended",
+        examples=[{"queue": 0.4, "decode": 0.01, "infer": 3.2, "assemble": 0.02, "encode": 0.03}],
+    )
+    result: ResultView | None = Field(None, description="the picture, of a job that succeeded, until it expires")
     error: Problem | None = Field(None, description="why it failed")
-    links: dict[str, str] = Field(description="self, events, and result once there is one")
+    links: dict[str, str] = Field(
+        description="self, events, and result once there is one",
+        examples=[{"self": "/jobs/3f2a9c0d4b5e6f708192a3b4c5d6e7f8"}],
+    )
 
     @classmethod
     def of(cls, job: Job, outlook: Outlook | None, root: str = "") -> JobView:
@@ -105,7 +112,7 @@ async def events(request: Request, parts: Parts, job: VisibleJob) -> AsyncIterat
     "/jobs/{job_id}/result",
     summary="The restored picture",
     response_class=FileResponse,
-    responses=responses(401, 404, 409, 410, 416, 422)
+    responses=responses(401, 404, 409, 410, 416, 422, 500)
     | {
         200: documentation.PICTURE,
         206: {"description": "The part that the Range header asks for"},

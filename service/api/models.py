@@ -31,19 +31,19 @@ class ModelView(BaseModel):
     network: str = Field(examples=["ipt_v2"])
     default: bool = Field(description="whether it answers for its task when none is named")
     scale: int = Field(description="output side over input side")
-    in_channels: int
-    out_channels: int
+    in_channels: int = Field(description="1 is grey or a mosaic, 3 is RGB")
+    out_channels: int = Field(description="likewise, of the result")
     pattern: str | None = Field(description="of the mosaic that it was trained on; it takes the others as well")
     precision: str = Field(examples=["fp32"])
     tiles: list[int] = Field(description="sides of the tiles it was exported for, pixels")
     lattice: int = Field(description="tiles begin at multiples of it, pixels")
     halo: int = Field(description="pixels read around each tile's core")
     backends: list[str] = Field(examples=[["onnx"]])
-    weights_sha256: str
-    licence: str
+    weights_sha256: str = Field(description="of the trained weights, as in the header X-Model")
+    licence: str = Field(description="on which terms the weights are given")
     parity: list[Parity] = Field(description="exported graph against the trained network")
     seams: list[Seams] = Field(description="tiled against untiled pictures")
-    speed: list[Speed]
+    speed: list[Speed] = Field(description="milliseconds per tile, measured when it was exported")
 
     @classmethod
     def of(cls, manifest: Manifest) -> ModelView:

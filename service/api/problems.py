@@ -34,7 +34,12 @@ _ERRORS: Final[dict[type[Exception], int]] = {
     pictures.BadImage: 422,
     pictures.ImageTooLarge: 413,
 }
-_STATUS: Final = {kind(error): status for error, status in _ERRORS.items()} | {"out-of-memory": 413}
+_OUT_OF_MEMORY = "out-of-memory"
+_STATUS: Final = {kind(error): status for error, status in _ERRORS.items()} | {_OUT_OF_MEMORY: 413}
+_ABOUT: Final = {kind(error): (error.__doc__ or "").partition("\n")[0] for error in _ERRORS} | {
+    _OUT_OF_MEMORY: "The picture does not fit in the server's memory.",
+    errors.INTERNAL: "Something went wrong inside the server; its log says what, under the request's id.",
+}
 
 
 class Problem(BaseModel):
@@ -103,7 +108,10 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _documented(status: int) -> dict[str, Any]:
-    kinds = {kind(error): (error.__doc__ or "").partition("\n")[0] for error, its in _ERRORS.items() if its == status}
+    kinds = {kind: about for kind, about in _ABOUT.items() if _STATUS.get(kind, 500) == status}
+    if not kinds:
+        framework = of_status(status)
+        kinds = {framework.type.rpartition(":")[2]: framework.detail}
     examples = {
         name: {"summary": sentence, "value": problem(name, status, sentence).model_dump(exclude_none=True)}
         for name, sentence in kinds.items()

@@ -17,6 +17,7 @@ from imaging.codec import Format, Limits
 from imaging.codec import Header as PictureHeader
 from imaging.codec.encoding import Keep
 from imaging.errors import ImageTooLarge
+from imaging.mosaic import Pattern
 from service.api import documentation, jobs
 from service.api.dependencies import Owner, Parts
 from service.api.jobs import JobView
@@ -42,15 +43,29 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    task: str = Field(description="one of GET /tasks", examples=["derain"])
+    task: str = Field(
+        description="one of GET /tasks: derain, denoise, dejpeg, deblur, defocus, weather, demosaic, upscale",
+        examples=["derain"],
+    )
     model: str | None = Field(
         None, description="one of GET /models; by default the task's", examples=["ipt-v2-tiny-derain"]
     )
-    scale: int | None = Field(None, ge=1, le=8, description="for upscale: output side over input side", examples=[2])
-    pattern: str | None = Field(None, description="for demosaic: the mosaic, row by row", examples=["rggb"])
-    format: FormatName | None = Field(None, description="of the answer; by default Accept's, else the picture's own")
+    scale: int | None = Field(
+        None, ge=1, le=8, description="for upscale: output side over input side; by default the smallest", examples=[2]
+    )
+    pattern: Pattern | None = Field(
+        None, description="for demosaic: the first 2 x 2 filters, row by row; by default rggb", examples=["rggb"]
+    )
+    format: FormatName | None = Field(
+        None, description="of the answer; by default Accept's, else the picture's own", examples=["png"]
+    )
     quality: int | None = Field(None, ge=1, le=100, description="of a lossy answer; by default 95", examples=[90])
-    keep: Keep = Field("all", description="metadata to keep: all, all but where it was taken, or none")
+    keep: Keep = Field(
+        "all",
+        description="metadata to keep: `all`, all but where it was taken (GPS and the like), or `none`; the colour "
+        "profile always stays",
+        examples=["no-location"],
+    )
     frame: int | None = Field(
         None, ge=0, description="which page of a TIFF or frame of an animation, from 0", examples=[0]
     )
@@ -61,7 +76,7 @@ class Parameters(BaseModel):
     summary="Restore a picture",
     response_class=FileResponse,
     openapi_extra=documentation.BODY,
-    responses=responses(400, 401, 413, 415, 422, 429, 503)
+    responses=responses(400, 401, 413, 415, 422, 429, 500, 503)
     | {200: documentation.PICTURE, 202: documentation.ACCEPTED | {"model": JobView}},
 )
 async def restore(
@@ -79,11 +94,14 @@ async def restore(
             min_length=1,
             max_length=255,
             description="Asking again with the same key, picture and parameters gives the same job, not another one.",
+            examples=["scan-0042-derain"],
         ),
     ] = None,
-    accept: Annotated[str | None, Header(description="the format of the answer", examples=["image/webp"])] = None,
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,  # OpenAPI ignores it: content negotiation
 ) -> Response:
     """Answers with the picture, in its own size (times scale), format, depth and colour profile.
+
+    The format may be chosen by the Accept header as well.
 
     What takes longer than the client wants to wait is answered with 202 and goes on as a job. A client that closes the
     connection cancels what it was waiting for, unless it sent an Idempotency-Key: then it can come back for the result.

@@ -430,6 +430,16 @@ def test_the_documentation_tries_requests_without_another_host(bench: Bench, ope
         page.get_by_role("button", name="Execute").click()
         expect(page.locator(".live-responses-table tbody .response-col_status").first).to_contain_text("200")
         expect(page.locator(".live-responses-table")).to_contain_text("inverter")
+        page.get_by_text("What this server can do", exact=True).click()
+
+        page.get_by_text("Restore a picture", exact=True).click()
+        page.locator("tr[data-param-name=task] input").fill("derain")
+        page.locator("input[type=file]").set_input_files(
+            {"name": "rainy.png", "mimeType": "image/png", "buffer": png()},
+        )
+        page.get_by_role("button", name="Execute").click()
+        expect(page.locator(".live-responses-table tbody .response-col_status").first).to_contain_text("200")
+        expect(page.locator(".live-responses-table img")).to_be_visible()
 
 
 @pytest.mark.skipif(
