@@ -43,7 +43,7 @@ class Stage(BaseModel):
     @property
     def geometry(self) -> staged.Stage:
         """What execution has to know."""
-        return staged.Stage(self.name, self.reads, self.lattice, self.halo, self.single, self.down, self.up)
+        return staged.Stage(self.name, self.reads, self.lattice, self.halo, self.single, self.down, self.up, self.macs)
 
 
 class Staged(BaseModel):
@@ -64,11 +64,6 @@ class Staged(BaseModel):
     stages: tuple[Stage, ...] = Field(min_length=1)
 
     @property
-    def costs(self) -> dict[str, float]:
-        """Multiply-accumulates of each stage for a pixel of the picture."""
-        return {stage.name: stage.macs for stage in self.stages}
-
-    @property
     def shortest(self) -> int:
         """Shorter pictures are computed in another way than the graphs know."""
         return max(-(-(stage.single + 1) // self.lattice) * self.lattice for stage in self.stages) - self.lattice + 1
@@ -82,7 +77,7 @@ class Staged(BaseModel):
             raise PlanError(f"a side of {min(height, width)} pixels is too short; at least {self.shortest} are needed")
         geometry = [stage.geometry for stage in self.stages]
         if tile is None:
-            return staged.economical(height, width, geometry, self.costs, lattice=self.lattice)
+            return staged.economical(height, width, geometry, lattice=self.lattice)
         return staged.layout(height, width, geometry, tile=tile, lattice=self.lattice)
 
 

@@ -45,6 +45,7 @@ class Stage:
         halo: how far from a tile's rim its answer is wrong.
         single: a picture whose side, continued to the network's lattice, is at most so long is computed in another way;
             tiles of a longer one are longer than that.
+        cost: of a picture pixel, in a unit that is the same for all stages.
         down, up: a pixel of its map is down/up picture pixels wide (of an enlarged picture, 1/scale).
     """
 
@@ -55,6 +56,7 @@ class Stage:
     single: int = 0
     down: int = 1
     up: int = 1
+    cost: float = 1.0
 
     def measure(self, length: int) -> int:
         """A length in picture pixels as pixels of this stage's map."""
@@ -85,8 +87,8 @@ class Layout:
         return self.stages[-1].up
 
     def __len__(self) -> int:
-        """Number of tiles, over all stages."""
-        return sum(map(len, self.plans))
+        """Number of tiles of the stage that has the most."""
+        return max(map(len, self.plans))
 
     @property
     def tile(self) -> int:
@@ -98,13 +100,11 @@ class Layout:
         """The widest halo of any stage, in picture pixels; 0 where no stage is cut."""
         return max(plan.halo if len(plan) > 1 else 0 for plan in self.plans)
 
-    def work(self, costs: Mapping[str, float] | None = None) -> float:
-        """What is computed over what an untiled run computes; `costs` weighs the stages, by their MACs for instance.
-
-        Without costs all stages weigh the same.
-        """
-        weights = [costs[stage.name] if costs else 1.0 for stage in self.stages]
-        return sum(plan.work * weight for plan, weight in zip(self.plans, weights, strict=True)) / sum(weights)
+    @property
+    def work(self) -> float:
+        """What is computed over what an untiled run computes; 1 is no redundant work."""
+        costs = [stage.cost for stage in self.stages]
+        return sum(plan.work * cost for plan, cost in zip(self.plans, costs, strict=True)) / sum(costs)
 
 
 def layout(height: int, width: int, stages: Sequence[Stage], *, tile: int, lattice: int) -> Layout:
@@ -127,7 +127,7 @@ def layout(height: int, width: int, stages: Sequence[Stage], *, tile: int, latti
     return Layout(height, width, extent, tuple(stages), tuple(plans))
 
 
-def economical(height: int, width: int, stages: Sequence[Stage], costs: Mapping[str, float], *, lattice: int) -> Layout:
+def economical(height: int, width: int, stages: Sequence[Stage], *, lattice: int) -> Layout:
     """`layout` with the smallest of the usual tiles whose work is at most 1.25, or with the largest; see `Layout.work`.
 
     Raises PlanError if the largest has no core.
@@ -135,7 +135,7 @@ def economical(height: int, width: int, stages: Sequence[Stage], costs: Mapping[
     for tile in TILES[:-1]:
         with suppress(PlanError):
             plan = layout(height, width, stages, tile=tile, lattice=lattice)
-            if plan.work(costs) <= MAX_WORK:
+            if plan.work <= MAX_WORK:
                 return plan
     return layout(height, width, stages, tile=TILES[-1], lattice=lattice)
 
@@ -224,7 +224,7 @@ def stream(
         batch: tiles per call at most; halved whenever memory runs out, which changes no pixel.
         channels: the picture's.
         in_channels: the network's, where it differs: a grey picture comes back as the mean of three channels.
-        on_progress: called with (tiles done, tiles in all), all stages counted.
+        on_progress: called with (tiles done, tiles in all); a tile is done with a pass through all stages, on average.
         cancelled: asked before each batch.
         budget: memory for the maps, 512 MiB unless given.
 
@@ -234,7 +234,14 @@ def stream(
     in_channels = channels if in_channels is None else in_channels
     if channels not in (1, in_channels):
         raise ValueError(f"the network takes {in_channels} channels, the picture has {channels}")
-    flow = _Flow(rows, runs, layout, _Pace(len(layout), batch, on_progress, cancelled), in_channels, budget)
+    flow = _Flow(
+        rows,
+        runs,
+        layout,
+        _Pace(len(layout), sum(map(len, layout.plans)), batch, on_progress, cancelled),
+        in_channels,
+        budget,
+    )
     height, width, done = layout.height * layout.scale, layout.width * layout.scale, 0
     try:
         for restored in flow.restored():
@@ -248,19 +255,28 @@ def stream(
 
 @dataclass
 class _Pace:
-    """Batches, progress and cancelling, over all stages."""
+    """Batches, progress and cancelling, over all stages.
 
-    total: int
+    Attributes:
+        tiles: that are spoken of.
+        steps: tiles of all stages.
+        batch: tiles at once, now.
+        done: of the steps.
+    """
+
+    tiles: int
+    steps: int
     batch: int
     on_progress: Callable[[int, int], object] | None
     cancelled: Callable[[], bool] | None
     done: int = 0
 
     def check(self) -> None:
+        done = self.done * self.tiles // self.steps
         if self.on_progress:
-            self.on_progress(self.done, self.total)
+            self.on_progress(done, self.tiles)
         if self.cancelled and self.cancelled():
-            raise Cancelled(f"cancelled after {self.done} of {self.total} tiles")
+            raise Cancelled(f"cancelled after {done} of {self.tiles} tiles")
 
 
 @dataclass
@@ -293,8 +309,7 @@ class _Flow:
         last = len(self.layout.stages) - 1
         while self.next_row[last] < len(self.layout.plans[last].rows.origins):
             yield self._advance(last)
-        if self.pace.on_progress:
-            self.pace.on_progress(self.pace.done, self.pace.total)
+        self.pace.check()
 
     def close(self) -> None:
         """Let go of everything."""
@@ -316,10 +331,11 @@ class _Flow:
             wide[:, : layout.width] = read
             wide[:, layout.width :] = read[:, _reflected(layout.width, layout.extent[1])]
             return wide
-        missing = strip.tiles(1, layout.extent[0] - layout.height, layout.extent[1])[0]
+        (missing,) = strip.tiles(1, layout.extent[0] - layout.height, layout.extent[1])
         for row, source in zip(missing, _reflected(layout.height, layout.extent[0]), strict=True):
             strip.read(row[None], int(source), 0)
-        return missing
+        continued: Array = missing
+        return continued
 
     def _advance(self, place: int) -> Array:
         """Compute a stage's next row of tiles: the rows of its map that this row of tiles answers for."""

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from imaging import staged
 from imaging.errors import Cancelled, InvalidResult, OutOfMemory, PlanError
-from imaging.staged import Stage, layout, restore, stream
+from imaging.staged import Stage, economical, layout, restore, stream
 from imaging.strip import Budget, Strip
 
 RANDOM = np.random.default_rng(3)
@@ -64,7 +65,7 @@ def test_tiles_give_the_untiled_picture_to_the_last_bit(size, tile):
 
 
 def test_tile_0_is_the_whole_picture_at_once():
-    assert len(cut(100, 75, tile=0)) == len(STAGES)
+    assert len(cut(100, 75, tile=0)) == 1
 
 
 def test_tiles_are_no_longer_than_so_many_of_them_need():
@@ -153,10 +154,11 @@ def test_when_not_even_one_tile_fits_that_is_said():
         restore(picture(40, 40), RUNS | {"half": full}, cut(40, 40), batch=4)
 
 
-def test_progress_counts_the_tiles_of_all_stages():
+def test_progress_counts_tiles_over_all_stages():
     told = []
     plan = cut(100, 75)
     restore(picture(100, 75), RUNS, plan, on_progress=lambda done, total: told.append((done, total)))
+    assert len(told) == sum(map(len, plan.plans)) + 1
     assert told[0] == (0, len(plan))
     assert told[-1] == (len(plan), len(plan))
     assert [done for done, _ in told] == sorted(done for done, _ in told)
@@ -198,9 +200,20 @@ def test_a_tile_without_a_core_is_refused_with_the_one_that_would_do():
 
 
 def test_work_weighs_the_stages_by_what_they_cost():
-    plan = cut(512, 512, tile=64)
-    works = dict(zip(("half", "blurred", "cells", "joined"), (one.work for one in plan.plans), strict=True))
-    assert works["half"] == works["cells"] == 1.0
-    assert plan.work({"half": 0, "blurred": 1, "cells": 0, "joined": 0}) == works["blurred"] > 1
-    assert plan.work() == pytest.approx(sum(works.values()) / 4)
-    assert staged.PICTURE not in works
+    def work(**costs):
+        return layout(512, 512, [replace(s, cost=costs[s.name]) for s in STAGES], tile=64, lattice=16).work
+
+    assert work(half=1, blurred=0, cells=1, joined=0) == 1
+    blurred = work(half=0, blurred=1, cells=0, joined=0)
+    assert blurred > 1
+    assert work(half=1, blurred=3, cells=0, joined=0) == pytest.approx((1 + 3 * blurred) / 4)
+
+
+def test_where_a_tile_costs_too_much_a_larger_one_is_taken():
+    far = (Stage("far", ("picture",), lattice=8, halo=48),)
+    near = (Stage("near", ("picture",), lattice=8, halo=4),)
+    assert economical(5000, 5000, near, lattice=8).tile <= 512
+    assert 512 < economical(5000, 5000, far, lattice=8).tile <= 1024
+    assert economical(5000, 5000, far, lattice=8).work <= 1.25
+    nothing_does = (Stage("farther", ("picture",), lattice=8, halo=240),)
+    assert 768 < economical(5000, 5000, nothing_does, lattice=8).tile <= 1024
