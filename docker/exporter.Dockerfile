@@ -20,14 +20,18 @@ COPY service service
 RUN /opt/unseam/bin/pip install --no-build-isolation --no-deps --force-reinstall .
 
 FROM ${BASE} AS exporter
+# The file named telemetry tells OpenVINO, as the variable below does ONNX Runtime, to report nothing to its makers.
 RUN groupadd --gid 10001 unseam \
     && useradd --uid 10001 --gid unseam --no-create-home --home-dir /var/lib/unseam --shell /usr/sbin/nologin unseam \
-    && install --directory --owner=unseam --group=unseam /var/lib/unseam /var/lib/unseam/artifacts
+    && install --directory --owner=unseam --group=unseam \
+        /var/lib/unseam /var/lib/unseam/artifacts /var/lib/unseam/intel \
+    && printf 0 > /var/lib/unseam/intel/openvino_telemetry
 COPY --from=build /opt/unseam /opt/unseam
 ENV PATH=/opt/unseam/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    UNSEAM_ARTIFACTS=/var/lib/unseam/artifacts
+    UNSEAM_ARTIFACTS=/var/lib/unseam/artifacts \
+    ORT_DISABLE_TELEMETRY=1
 USER unseam
 WORKDIR /var/lib/unseam
 ENTRYPOINT ["unseam", "export"]

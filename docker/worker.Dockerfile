@@ -27,10 +27,13 @@ COPY service service
 RUN /opt/unseam/bin/pip install --no-build-isolation --no-deps --force-reinstall .
 
 FROM python
+# The file named telemetry tells OpenVINO, as the variable below does ONNX Runtime, to report nothing to its makers.
 RUN groupadd --gid 10001 unseam \
     && useradd --uid 10001 --gid unseam --no-create-home --home-dir /var/lib/unseam --shell /usr/sbin/nologin unseam \
     && install --directory --owner=unseam --group=unseam /run/unseam \
-        /var/lib/unseam /var/lib/unseam/artifacts /var/lib/unseam/blobs /var/lib/unseam/cache /var/lib/unseam/spool
+        /var/lib/unseam /var/lib/unseam/artifacts /var/lib/unseam/blobs /var/lib/unseam/cache /var/lib/unseam/spool \
+        /var/lib/unseam/intel \
+    && printf 0 > /var/lib/unseam/intel/openvino_telemetry
 COPY docker/entrypoint docker/worker-per-gpu /usr/local/bin/
 COPY --from=build /opt/unseam /opt/unseam
 ENV PATH=/opt/unseam/bin:$PATH \
@@ -40,7 +43,8 @@ ENV PATH=/opt/unseam/bin:$PATH \
     UNSEAM_ARTIFACTS=/var/lib/unseam/artifacts \
     UNSEAM_SPOOL=/var/lib/unseam/spool \
     TMPDIR=/var/lib/unseam/spool \
-    XDG_CACHE_HOME=/var/lib/unseam/cache
+    XDG_CACHE_HOME=/var/lib/unseam/cache \
+    ORT_DISABLE_TELEMETRY=1
 USER unseam
 WORKDIR /var/lib/unseam
 EXPOSE 9108

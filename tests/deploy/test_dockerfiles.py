@@ -44,6 +44,13 @@ def test_the_api_image_has_no_runtime_and_no_torch() -> None:
     assert re.findall(r"'\.(\[.*?\])?'", text) == ["[s3]"]
 
 
+@pytest.mark.parametrize("name", ["worker", "exporter"])
+def test_runtimes_report_nothing_to_their_makers(name: str) -> None:
+    text = (ROOT / "docker" / f"{name}.Dockerfile").read_text()
+    assert re.search(r"^ +ORT_DISABLE_TELEMETRY=1$", text, re.MULTILINE)
+    assert "printf 0 > /var/lib/unseam/intel/openvino_telemetry" in text
+
+
 def test_the_default_images_of_the_stack_are_those_of_the_dockerfiles() -> None:
     stack = "".join(path.read_text() for path in (ROOT / "deploy").glob("*.yml"))
     defaults = set(re.findall(r"\$\{(?:PYTHON|CUDA)_IMAGE:-([^}]+)\}", stack))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,9 +12,20 @@ import yaml
 
 from service.settings import PREFIX, Settings
 
-KUBERNETES = Path(__file__).parents[2] / "deploy" / "kubernetes"
+ROOT = Path(__file__).parents[2]
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+PACKAGES = ROOT / ".venv" / "kubernetes"
 SCHEMAS = "1.33"
-CUSTOM = {"ScaledObject", "PodMonitor"}  # KEDA's and the Prometheus operator's, of which no package has the schemas
+# Of KEDA and the Prometheus operator; npm has their schemas.
+CUSTOM = {
+    "ScaledObject": "@kubernetes-models/keda/keda.sh/v1alpha1/ScaledObject",
+    "PodMonitor": "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor",
+}
+VALIDATE = """
+const [module, kind] = process.argv.slice(1)
+const resource = JSON.parse(require('fs').readFileSync(0))
+import(module).then(known => new known[kind](resource).validate())
+"""
 
 
 def _resources() -> Iterator[dict[str, Any]]:
@@ -31,12 +43,29 @@ def _pods() -> dict[str, dict[str, Any]]:
     return {name: one["spec"]["template"]["spec"] for name, one in _of("Deployment").items()}
 
 
-@pytest.mark.parametrize("resource", list(_resources()), ids=lambda one: f"{one['kind']}-{one['metadata']['name']}")
+def _named(resource: dict[str, Any]) -> str:
+    return f"{resource['kind']}-{resource['metadata']['name']}"
+
+
+@pytest.mark.parametrize("resource", [one for one in _resources() if one["kind"] not in CUSTOM], ids=_named)
 def test_the_schemas_of_kubernetes_take_it(resource: dict[str, Any]) -> None:
     validate = pytest.importorskip("kubernetes_validate")
-    if resource["kind"] in CUSTOM:
-        pytest.skip(f"no package has the schema of {resource['kind']}")
     validate.validate(resource, SCHEMAS, strict=True)
+
+
+@pytest.mark.parametrize("resource", [one for one in _resources() if one["kind"] in CUSTOM], ids=_named)
+def test_the_schemas_of_its_operator_take_it_and_refuse_another_field(resource: dict[str, Any]) -> None:
+    if not (node := shutil.which("node")) or not (PACKAGES / "node_modules").is_dir():
+        pytest.skip("KEDA's and the Prometheus operator's schemas are not installed: tests/install-system-packages")
+
+    def check(one: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+        command = [node, "-e", VALIDATE, CUSTOM[one["kind"]], one["kind"]]
+        return subprocess.run(
+            command, cwd=PACKAGES, input=json.dumps(one), capture_output=True, text=True, timeout=60, check=False
+        )
+
+    assert check(resource).returncode == 0, check(resource).stderr
+    assert "spec" in check(resource | {"spec": {"nonsense": 1}}).stderr
 
 
 def test_api_workers_and_janitor_are_there() -> None:
