@@ -47,6 +47,7 @@ class Trainer:
         self.recipe, self.batches, self.validation = recipe, batches, validation
         self.run, self.device = run, device
         self.network = create(recipe.network, recipe.config).to(device).train()
+        _begin_quietly(self.network)
         if init is not None:
             self.network.load_state_dict(_fitting(init, self.network.state_dict()), strict=False)
         self.average = Average(self.network, recipe.schedule.ema)
@@ -145,3 +146,15 @@ class Trainer:
 
 def _fitting(init: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value for name, value in init.items() if name in own and own[name].shape == value.shape}
+
+
+def _begin_quietly(network: nn.Module) -> None:
+    """Zero the last convolution, so that a run begins at the network's picture skip and not at noise added to it.
+
+    Otherwise the first thing learned is to drown that noise: the maps before the last norm grow by orders of
+    magnitude, and no gradient passes the norm any more.
+    """
+    ends = (part for name, part in network.named_children() if name in ("tail", "head"))
+    last = [module for end in ends for module in end.modules() if isinstance(module, nn.Conv2d)][-1]
+    for parameter in last.parameters():
+        nn.init.zeros_(parameter)
