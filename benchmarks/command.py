@@ -7,7 +7,10 @@ from importlib import import_module
 from typing import Final
 
 # By name: measuring one thing loads no other's packages.
-SUBJECTS: Final = {"engine": ("benchmarks.engine", "every network, tile and CPU runtime, beside torch")}
+SUBJECTS: Final = {
+    "engine": ("benchmarks.engine", "every network, tile and CPU runtime, beside torch"),
+    "http": ("benchmarks.latency", "how long clients of a server wait, and how many pictures a second they get"),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
