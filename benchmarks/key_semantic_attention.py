@@ -5,18 +5,20 @@
 One layer's attention, forward, as in the networks: 180 channels in 6 heads, a batch of windows of N tokens, the
 dictionary found beforehand (rows named `select` are its own cost). On a GPU: float16, N up to 8192, peak memory above
 the inputs, medians between events, and every answer checked against `mask` in float32. Without one: float32 on the CPU,
-mask and gather alone, N up to 2048 and time only, which says nothing about a GPU.
+mask and gather alone, and the growth of the process's resident set as its memory; that says nothing of a GPU's time.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -28,7 +30,7 @@ from models.semanir.dictionary import Dictionary, most_similar
 DIM, HEADS = 180, 6
 WINDOWS: dict[int, Size] = {512: (16, 32), 1024: (32, 32), 2048: (32, 64), 4096: (64, 64), 8192: (64, 128)}
 KEYS = (32, 64, 128, 256, 512)
-ON_CPU = {512: KEYS, 1024: (32, 128, 512), 2048: (128,)}
+ON_CPU = (32, 128, 512)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Row:
     Attributes:
         tokens: N. top_k: k. implementation: or "select" for finding the dictionary.
         milliseconds: median time of one call.
-        mebibytes: peak memory above the inputs on a GPU; None on a CPU.
+        mebibytes: peak memory above the inputs.
         error: largest difference from `mask` in float32; None where that did not fit or is the row itself.
     """
 
@@ -87,7 +89,7 @@ def measure_all(on_gpu: bool, batch: int, repeats: int) -> Iterator[Row]:
     device, dtype = ("cuda", torch.float16) if on_gpu else ("cpu", torch.float32)
     implementations: tuple[Implementation, ...] = ("mask", "gather", "triton") if on_gpu else ("mask", "gather")
     for tokens, window in WINDOWS.items():
-        for top_k in KEYS if on_gpu else ON_CPU.get(tokens, ()):
+        for top_k in KEYS if on_gpu else ON_CPU:
             torch.manual_seed(0)
             features = torch.randn(batch, tokens, DIM, device=device)
             q, k, v = torch.randn(3, batch, tokens, HEADS, DIM // HEADS, device=device, dtype=dtype).transpose(2, 3)
@@ -128,14 +130,9 @@ def _reference(q: Tensor, k: Tensor, v: Tensor, dictionary: Dictionary, bias: Te
 
 
 def measure(run: Callable[[], Tensor], repeats: int) -> tuple[float | None, float | None, Tensor | None]:
-    """Median milliseconds, peak MiB above what was held before (GPU alone) and the answer; None where memory ended."""
+    """Median milliseconds, peak MiB above what was held before, and the answer; None where memory ended."""
     if not torch.cuda.is_available():
-        answer, times = run(), []
-        for _ in range(repeats):
-            start = time.perf_counter()
-            run()
-            times.append(1e3 * (time.perf_counter() - start))
-        return statistics.median(times), None, answer
+        return _measure_on_cpu(run, repeats)
     torch.cuda.empty_cache()
     held = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
@@ -152,6 +149,25 @@ def measure(run: Callable[[], Tensor], repeats: int) -> tuple[float | None, floa
     except torch.cuda.OutOfMemoryError:
         return None, None, None
     return statistics.median(times), (torch.cuda.max_memory_allocated() - held) / 2**20, answer
+
+
+def _measure_on_cpu(run: Callable[[], Tensor], repeats: int) -> tuple[float, float, Tensor]:
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak of the resident set starts anew (Linux)
+    held = _resident("VmRSS")
+    answer, times = run(), []
+    mebibytes = (_resident("VmHWM") - held) / 2**10
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(times), mebibytes, answer
+
+
+def _resident(field: str) -> int:
+    """KiB, as the kernel counts them."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in status if line.startswith(field)))
 
 
 if __name__ == "__main__":
