@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 from tqdm import tqdm
 
-from export import manifest as manifests
-from export import storage
-from export.manifest import Backend, Manifest, ManifestError, Precision
+from export import artifact, several, storage
+from export.artifact import Request
+from export.manifest import Backend, Manifest, Precision
+from export.several import Outcome
 from models import registry
-from models.registry import Card
 
 if TYPE_CHECKING:
     from export.subject import Subject
@@ -43,101 +43,126 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tiles", type=_sides, metavar="SIDE,...", help="tile ladder (default 256,512)")
     parser.add_argument("--precision", choices=get_args(Precision), help="of the graphs' products (default fp32)")
     parser.add_argument("--artifacts", type=Path, help="folder to write to (default $UNSEAM_ARTIFACTS, or ./artifacts)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="networks at once (default: as cores and memory bear)")
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     own = parser.add_argument_group("a network of your own")
-    own.add_argument("--checkpoint", type=Path, help="its weights, a safetensors file; its name becomes the network's")
+    own.add_argument(
+        "--checkpoint", type=Path, help="its weights: safetensors, or GRL's or iiTransformer's published file"
+    )
     own.add_argument("--network", help="its architecture")
     own.add_argument("--config", help="a published configuration's name, or a TOML file of its fields")
     own.add_argument("--task", help="what it restores")
+    own.add_argument("--name", help="what to call it (default: the checkpoint's file name)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export what was asked for, one network after the other; 1 if one of them failed."""
-    root = args.artifacts or storage.default_root()
+    """Export what was asked for, several networks at once; 1 if one of them failed."""
+    request = _request(args)
+    if args.checkpoint:
+        return _report(args, request.root, [_own(args, request)])
+    names = _wanted(args, request)
+    jobs = min(args.jobs or several.bearable(len(names)), len(names))
+    with tqdm(total=len(names) * request.steps, disable=None, leave=False) as bar:
+
+        def on_step(step: str) -> None:
+            bar.set_description(step)
+            bar.update()
+
+        if jobs > 1:
+            outcomes = several.export(names, request, jobs, on_step)
+        else:
+            outcomes = ((name, _alone(name, request, on_step, args)) for name in names)
+        return _report(args, request.root, outcomes)
+
+
+def _request(args: argparse.Namespace) -> Request:
+    return Request(
+        root=args.artifacts or storage.default_root(),
+        backends=args.to,
+        tiles=args.tiles,
+        precision=args.precision,
+        only_missing=args.missing,
+    )
+
+
+def _wanted(args: argparse.Namespace, request: Request) -> list[str]:
+    """The shipped networks to export."""
+    if any((args.network, args.config, args.task)):
+        raise UsageError("--network, --config and --task belong to --checkpoint")
+    if not (args.names or args.all or args.missing):
+        raise UsageError("say which networks to export: names, --all, --missing or --checkpoint")
+    cards = [registry.find(name) for name in dict.fromkeys(args.names)] or registry.cards()
+    return [card.name for card in cards if not (args.missing and artifact.present(card, request))]
+
+
+def _alone(name: str, request: Request, on_step: Callable[[str], object], args: argparse.Namespace) -> Outcome:
+    """Export one network in this process."""
+    try:
+        return artifact.of_card(name, request, lambda step: on_step(f"{name}: {step}"), _waiting(name, args))
+    except ValueError as error:
+        if not (args.all or args.missing):
+            raise
+        return error
+
+
+def _own(args: argparse.Namespace, request: Request) -> tuple[str, Outcome]:
+    """Export a network of the user's own."""
+    if args.names or args.all or args.missing:
+        raise UsageError("--checkpoint exports that network alone: leave out the names, --all and --missing")
+    if absent := [f"--{option}" for option in ("network", "config", "task") if not getattr(args, option)]:
+        raise UsageError(f"--checkpoint needs {' and '.join(absent)} as well")
+    name: str = args.name or args.checkpoint.stem
+
+    def load() -> Subject:
+        from export import subject
+
+        return subject.from_checkpoint(args.checkpoint, args.network, args.config, args.task, name)
+
+    with tqdm(total=request.steps, disable=None, leave=False) as bar:
+
+        def on_step(step: str) -> None:
+            bar.set_description(f"{name}: {step}")
+            bar.update()
+
+        return name, artifact.make(name, load, request, on_step, _waiting(name, args))
+
+
+def _waiting(name: str, args: argparse.Namespace) -> Callable[[], None]:
+    return lambda: _say(args, f"{name}: another export of it is running; waiting")
+
+
+def _report(args: argparse.Namespace, root: Path, outcomes: Iterable[tuple[str, Outcome]]) -> int:
+    """Say what became of each network as it ends; 1 if one of them failed."""
     done: list[Manifest] = []
     failed: dict[str, str] = {}
-    for name, load in _wanted(args):
-        try:
-            manifest = _export(name, load, root, args)
-        except ValueError as error:
-            if not (args.all or args.missing):
-                raise
-            failed[name] = str(error)
-            _say(args, f"{name}: {error}")
-        else:
-            done += [manifest] if manifest else []
+    for name, outcome in outcomes:
+        if isinstance(outcome, ValueError):
+            failed[name] = str(outcome)
+            _say(args, f"{name}: {outcome}")
+        elif outcome:
+            done.append(outcome)
+            _say(args, _summary(outcome, root / name))
+    if len(done) > 1:
+        _say(args, _parity_table(done))
     if args.json:
         report = {"exported": [one.model_dump(mode="json") for one in done], "failed": failed}
         sys.stdout.write(f"{json.dumps(report)}\n")
     return 1 if failed else 0
 
 
-def _wanted(args: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Subject]]]:
-    """The networks to export: name, and how to get it (which loads torch, so only when it is known to be needed)."""
-    if args.checkpoint:
-        yield _own(args)
-        return
-    if any((args.network, args.config, args.task)):
-        raise UsageError("--network, --config and --task belong to --checkpoint")
-    if not (args.names or args.all or args.missing):
-        raise UsageError("say which networks to export: names, --all, --missing or --checkpoint")
-    for card in [registry.find(name) for name in args.names] or registry.cards():
-        yield card.name, lambda card=card: _from_card(card)  # type: ignore[misc]
-
-
-def _own(args: argparse.Namespace) -> tuple[str, Callable[[], Subject]]:
-    if args.names or args.all or args.missing:
-        raise UsageError("--checkpoint exports that network alone: leave out the names, --all and --missing")
-    if absent := [f"--{option}" for option in ("network", "config", "task") if not getattr(args, option)]:
-        raise UsageError(f"--checkpoint needs {' and '.join(absent)} as well")
-    name: str = args.checkpoint.stem
-
-    def load() -> Subject:
-        from export import subject
-
-        return subject.from_checkpoint(args.checkpoint, args.network, args.config, args.task)
-
-    return name, load
-
-
-def _from_card(card: Card) -> Subject:
-    from export import subject
-
-    return subject.from_card(card)
-
-
-def _export(name: str, load: Callable[[], Subject], root: Path, args: argparse.Namespace) -> Manifest | None:
-    """Make one artifact under its lock; None if it was not missing."""
-    with storage.locked(root, name, lambda: _say(args, f"{name}: another export of it is running; waiting")):
-        if args.missing and _present(root / name, registry.find(name), args.precision):
-            return None
-        from export import stage
-
-        subject = load()
-        options = stage.Options(
-            args.to, args.tiles or stage.TILES, args.precision or "fp32", trust_halo=args.missing and not args.tiles
-        )
-        with (
-            tqdm(total=stage.steps(options, subject.model.lattice), desc=name, disable=None, leave=False) as bar,
-            storage.replacing(root, name) as folder,
-        ):
-            manifest = stage.export(subject, folder, options, lambda step: _advance(bar, name, step))
-    _say(args, _summary(manifest, root / name))
-    return manifest
-
-
-def _present(folder: Path, card: Card, precision: Precision | None) -> bool:
-    """Whether there is an artifact of the card's weights; in this precision, if one was asked for."""
-    try:
-        manifest = manifests.load(folder)
-    except ManifestError:
-        return False
-    return manifest.weights_sha256 == card.sha256 and precision in (None, manifest.precision)
-
-
-def _advance(bar: tqdm[Any], name: str, step: str) -> None:
-    bar.set_description(f"{name}: {step}")
-    bar.update()
+def _parity_table(done: Sequence[Manifest]) -> str:
+    """How near every graph is to its network on every backend, a line each."""
+    names = max(len(one.name) for one in done)
+    rows = [f"{'network':<{names}}  {'':<4}  tile  {'backend':<12}  largest error  PSNR"]
+    for one in done:
+        measured = {(row.backend, row.tile): row for row in one.parity}
+        for tile, backend in ((tile, backend) for tile in one.tiles for backend in one.backends):
+            row = measured.get((backend, tile))
+            figures = (
+                f"{row.max_abs:13.1e}  {row.psnr_db:.0f} dB" if row else "        built, not run: there is no GPU here"
+            )
+            rows.append(f"{one.name:<{names}}  {one.precision:<4}  {tile:>4}  {backend:<12}  {figures}")
+    return "\n".join(rows)
 
 
 def _summary(manifest: Manifest, folder: Path) -> str:

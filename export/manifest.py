@@ -22,7 +22,8 @@ Precision = Literal["fp32", "fp16", "bf16"]
 Attention = Literal["mask", "gather"]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 # One plain name: a manifest can never reach outside its own folder.
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+FileName = Annotated[str, StringConstraints(pattern=NAME)]
 Name = FileName
 
 
@@ -57,8 +58,9 @@ class Parity(_Part):
 
     backend: Backend
     tile: int
-    max_abs: float = Field(ge=0, description="largest absolute difference")
+    max_abs: float = Field(ge=0, description="largest absolute difference, where no near-tie decides")
     psnr_db: float = Field(description="PSNR of the backend against torch in float32, capped at 200 dB")
+    undecided: float = Field(0.0, ge=0, le=1, description="share of values that near-ties of a selection decide")
 
 
 class Seams(_Part):
@@ -104,6 +106,7 @@ class Manifest(_Part):
         halo: input pixels read around each tile's kept centre in bounded mode.
         padding: how a picture is continued to the lattice, once, on the right and at the bottom.
         weights_sha256: of the safetensors file that was exported.
+        staged: the description of the network's segments, `staged.json`.
         backends: every backend that was checked, the default for its device first.
         precision: of the graphs' products; pictures are float32 at either end.
         attention: how the graphs compute key-semantic attention, where the network has it; chosen among `variants`.
@@ -130,6 +133,7 @@ class Manifest(_Part):
     weights_sha256: Sha256
     graphs: tuple[Graph, ...] = Field(min_length=1)
     weights: Weights | None = None
+    staged: File | None = None
     backends: tuple[Backend, ...] = Field(min_length=1)
     parity: tuple[Parity, ...] = ()
     seams: tuple[Seams, ...] = ()
@@ -161,7 +165,7 @@ class Manifest(_Part):
     @property
     def files(self) -> tuple[File, ...]:
         """Every file of the artifact but the manifest itself."""
-        return (*self.graphs, *((self.weights,) if self.weights else ()))
+        return (*self.graphs, *(part for part in (self.weights, self.staged) if part))
 
     def graph(self, tile: int) -> Graph:
         """The graph for tiles of this side. Raises ManifestError if there is none."""

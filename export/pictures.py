@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,17 @@ _SUFFIXES = {".jpg", ".jpeg", ".png"}
 def photographs(count: int, side: int, channels: int) -> list[Picture]:
     """Up to `count` centre crops (side, side, channels), values 0..1, from `$UNSEAM_DATA`; [] where it is not set.
 
-    They are the ones that are large enough, evenly spread over the folder's pictures in order of name.
+    They are large enough, and evenly spread over the folder's pictures in order of name.
     """
     folder = os.environ.get("UNSEAM_DATA")
     if not folder or not Path(folder).is_dir():
         return []
-    large = [path for path in sorted(Path(folder).rglob("*")) if _holds(path, side)]
-    chosen = large[:: max(len(large) // count, 1)][:count]
+    paths = [path for path in sorted(Path(folder).rglob("*")) if path.suffix.lower() in _SUFFIXES]
+    chosen: dict[Path, None] = {}
+    for place in range(count):
+        # Only as many are opened as it takes: the folder may hold thousands.
+        onwards = (path for path in paths[place * len(paths) // count :] if path not in chosen and _holds(path, side))
+        chosen.update(dict.fromkeys(islice(onwards, 1)))
     return [_centre(path, side, channels) for path in chosen]
 
 
@@ -57,8 +62,6 @@ def noise(side: int, channels: int, seed: int = 0) -> Picture:
 
 
 def _holds(path: Path, side: int) -> bool:
-    if path.suffix.lower() not in _SUFFIXES:
-        return False
     with Image.open(path) as image:
         return min(image.size) >= side
 

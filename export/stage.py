@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Final
 
 from export import manifest as manifests
-from export import runners, seams, to_onnx, variants
+from export import runners, seams, segments, staged, to_onnx, variants
 from export.fold import fold
-from export.manifest import Backend, Graph, Manifest, Parity, Precision, Seams, Speed, Weights
+from export.manifest import Backend, File, Graph, Manifest, Parity, Precision, Seams, Speed, Weights
 from export.parity import answers
 from export.proof import ENGINES, Candidate, prove
 from export.runners import Runner
 from export.subject import Subject
 from export.swap import swap
 from models.network import RestorationNetwork
+from models.segments import SegmentedNetwork
 
 TILES: Final = (256, 512)
 WEIGHTS_FILE: Final = "weights.safetensors"
@@ -75,7 +76,7 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
     on_step("folding")
     network, folded = subject.model, fold(subject.model)
     tiles = options.ladder(network.lattice)
-    measured = variants.measure(folded, folder, tiles[0], options.backends)
+    measured = variants.measure(folded, folder, options.backends)
     attention = measured[0].attention if measured else None
     exported = swap(folded, attention or "mask")
     weights = _weights(subject, folder, options.precision) if "torch" in options.backends else None
@@ -88,9 +89,11 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
         nodes = to_onnx.export(exported, path, tile, options.precision)
         graphs.append(Graph(tile=tile, file=path.name, sha256=manifests.file_sha256(path), nodes=nodes))
         candidate = Candidate(subject.name, network, exported, options.precision, tile, path, weights)
-        checked, timed = prove(candidate, options.backends, on_step)
+        checked, timed = prove(candidate, options.backends, on_step, alone=tile > tiles[0])
         figures += checked
         speed += timed
+    if exact := options.precision == "fp32" and isinstance(exported, SegmentedNetwork):
+        segments.export(exported, folder, subject.weights_sha256, on_step)
     seen = () if options.trust_halo and subject.halo else _seams(subject, exported, folder, graphs, speed, on_step)
     manifest = Manifest(
         name=subject.name,
@@ -108,7 +111,8 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
         weights_sha256=subject.weights_sha256,
         graphs=tuple(graphs),
         weights=Weights(file=WEIGHTS_FILE, sha256=manifests.file_sha256(weights)) if weights else None,
-        backends=tuple(sorted(options.backends, key=_preference(speed, tiles[-1]))),
+        staged=_file(folder / staged.FILE_NAME) if exact else None,
+        backends=tuple(sorted(options.backends, key=_preference(speed))),
         parity=tuple(figures),
         seams=seen,
         speed=tuple(speed),
@@ -120,6 +124,10 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
     ).sealed()
     manifests.save(manifest, folder)
     return manifest
+
+
+def _file(path: Path) -> File:
+    return File(file=path.name, sha256=manifests.file_sha256(path))
 
 
 def steps(options: Options, lattice: int) -> int:
@@ -142,23 +150,23 @@ def _seams(
     # The smallest tile that has a core inside the halo tells as much about it as the largest, for less.
     fitting = (one for one in graphs if halo is not None and one.tile - 2 * halo >= exported.lattice)
     graph = next(fitting, graphs[-1])
-    run = _quickest(exported, folder / graph.file, graph.tile, speed)
+    run = _quickest(exported, folder / graph.file, speed)
     if halo is not None:
         on_step(f"measuring seams at halo {halo}")
         return tuple(seams.measure(exported, run, graph.tile, [halo]))
     return seams.calibrate(exported, run, graph.tile, lambda halo: on_step(f"measuring seams at halo {halo}"))
 
 
-def _quickest(exported: RestorationNetwork, graph: Path, tile: int, speed: list[Speed]) -> Runner:
+def _quickest(exported: RestorationNetwork, graph: Path, speed: list[Speed]) -> Runner:
     """The fastest runner of a graph here; where only engines were asked for and there is no GPU, torch."""
-    timed = [one for one in speed if one.tile == tile]
-    if not timed:
+    if not speed:
         return lambda tiles: answers(exported, tiles)
-    backend = min(timed, key=lambda one: one.ms_per_tile).backend
-    return runners.load(backend, graph, device="cuda" if backend in ENGINES else "cpu")
+    fastest = min(speed, key=lambda one: one.ms_per_tile)
+    device = "cuda" if fastest.backend in ENGINES else "cpu"
+    return runners.load(fastest.backend, graph, device=device, threads=fastest.threads)
 
 
-def _preference(speed: Iterable[Speed], tile: int) -> Callable[[Backend], float]:
+def _preference(speed: Iterable[Speed]) -> Callable[[Backend], float]:
     """Engines first, as they were asked for and a host without their GPU passes them over; then the fastest."""
-    ms = {one.backend: one.ms_per_tile for one in speed if one.tile == tile}
+    ms = {one.backend: one.ms_per_tile for one in speed}
     return lambda backend: -1 if backend in ENGINES else ms.get(backend, float("inf"))

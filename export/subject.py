@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.manifest import file_sha256
-from models import build
+from export.checkpoint import fill
+from export.manifest import NAME, file_sha256
+from models import build, registry
 from models.network import RestorationNetwork
 from models.registry import PATTERN, Card
 
@@ -67,23 +69,23 @@ def from_checkpoint(checkpoint: Path, network: str, config: str, task: str, name
     """A network of one's own.
 
     Args:
-        checkpoint: weights, safetensors.
+        checkpoint: its weights, see `export.checkpoint`.
         network: the architecture, a key of `models.build.NETWORKS`.
         config: a published configuration's name, or a TOML file with the fields of the architecture's `Config`.
         task: what it restores.
         name: of the artifact; by default the checkpoint's file name.
 
     Raises:
-        SubjectError, BuildError, WeightsError: something is missing or does not fit; the message says what.
+        SubjectError, BuildError, CheckpointError: something is missing or does not fit; the message says what.
     """
-    if not checkpoint.is_file():
-        raise SubjectError(f"there is no checkpoint {checkpoint}")
+    name = name or checkpoint.stem
+    _check_names(name, task)
     named = config in build.configs(network)
     made = build.create(network, config if named else read_config(network, Path(config)))
-    build.load_weights(made, checkpoint)
+    fill(made, network, checkpoint)
     return Subject(
         model=made.eval(),
-        name=name or checkpoint.stem,
+        name=name,
         version=1,
         task=task,
         network=network,
@@ -95,12 +97,24 @@ def from_checkpoint(checkpoint: Path, network: str, config: str, task: str, name
     )
 
 
+def _check_names(name: str, task: str) -> None:
+    if not re.fullmatch(NAME, name):
+        raise SubjectError(f"{name!r} is no name for a network: letters, digits, '.', '_' and '-' are; choose a --name")
+    if name in [card.name for card in registry.cards()]:
+        raise SubjectError(f"{name} is the name of a shipped network; choose another with --name")
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", task):
+        raise SubjectError(f"{task!r} is no task: write it in small letters, such as denoise")
+
+
 def read_config(network: str, path: Path) -> Any:
     """The architecture's `Config` from a TOML file of its fields; those left out keep their defaults."""
     if not path.is_file():
         published = ", ".join(build.configs(network))
         raise SubjectError(f"{path} is neither a file nor a configuration of {network}; those are {published}")
-    return make_config(network, tomllib.loads(path.read_text()))
+    try:
+        return make_config(network, tomllib.loads(path.read_text()))
+    except tomllib.TOMLDecodeError as error:
+        raise SubjectError(f"{path} is no TOML: {error}") from error
 
 
 def make_config(network: str, fields: dict[str, Any]) -> Any:
@@ -109,4 +123,11 @@ def make_config(network: str, fields: dict[str, Any]) -> Any:
     known = [field.name for field in dataclasses.fields(kind)]
     if unknown := sorted(set(fields) - set(known)):
         raise SubjectError(f"{network} has no setting {', '.join(unknown)}; it has {', '.join(known)}")
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+    try:
+        return kind(**{key: _as_tuples(value) for key, value in fields.items()})
+    except (TypeError, ValueError, IndexError) as error:
+        raise SubjectError(f"no {network} has these settings: {error}") from error
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value

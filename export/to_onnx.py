@@ -78,7 +78,7 @@ def _trace(network: RestorationNetwork, path: Path, tile: int) -> None:
     # What a trace may get wrong (a batch or a branch taken for a constant) parity measures, at two batch sizes.
     _name_scopes(network)
     parameter = next(network.parameters())
-    example = torch.zeros(2, network.in_channels, tile, tile, device=parameter.device)
+    example = torch.zeros(1, network.in_channels, tile, tile, device=parameter.device)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from models.layers.near_ties import settled
 from models.layers.precision import full_precision
 
 # Rotations are rounded to multiples of this, which float16 and bfloat16 hold exactly: a network hashes by the same
@@ -35,7 +36,8 @@ def bucket(patches: Tensor, rotation: Tensor, rounds: int) -> Tensor:
     with full_precision(patches, rotation) as (exact, directions):
         along = torch.matmul(exact, directions.to(exact.dtype))
         along = along.reshape(*patches.shape[:2], rounds, -1).transpose(1, 2)
-        return torch.cat((along, -along), dim=-1).argmax(dim=-1)
+        projections = torch.cat((along, -along), dim=-1)
+        return settled(projections, projections.argmax(dim=-1, keepdim=True))[..., 0]
 
 
 def counting_sort(codes: Tensor, buckets: int) -> tuple[Tensor, Tensor]:

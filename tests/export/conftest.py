@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,16 @@ def graph(network: RestorationNetwork, tmp_path_factory: pytest.TempPathFactory)
     path = tmp_path_factory.mktemp("graph") / f"{TILE}.onnx"
     to_onnx.export(fold(network), path, TILE)
     return path
+
+
+@pytest.fixture(scope="session")
+def goldens() -> list[Path]:
+    """What the authors' code answered, with its weights, beside the public test pictures."""
+    root = Path(__file__).resolve().parents[2]
+    found = sorted((Path(os.environ.get("UNSEAM_DATA", root / "../shared/data")).parent / "goldens").glob("*.json"))
+    if not found:
+        pytest.skip("no goldens beside UNSEAM_DATA")
+    return found
 
 
 @pytest.fixture

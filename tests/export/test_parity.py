@@ -4,9 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor, nn
 
 from export import parity, runners
-from export.parity import Figures
+from export.parity import Expected, Figures
+from models.layers.near_ties import settled
 from models.network import RestorationNetwork
 
 TILE = 64
@@ -14,8 +17,9 @@ TILE = 64
 
 def test_the_exported_graph_is_the_network(network: RestorationNetwork, graph: Path) -> None:
     inputs = parity.tiles(TILE, 3)
-    expected = parity.answers(network, inputs)
-    assert np.abs(expected - inputs).max() > 0.1  # the network does something
+    expected = parity.expected(network, inputs)
+    assert np.abs(expected.answers - inputs).max() > 0.1  # the network does something
+    assert expected.decided is None
     figures = parity.compare(expected, runners.load("onnx", graph), inputs)
     assert figures.max_abs <= 1e-5
     assert figures.within("fp32")
@@ -24,35 +28,76 @@ def test_the_exported_graph_is_the_network(network: RestorationNetwork, graph: P
 def test_a_runner_that_mixes_up_the_batch_is_found_out(network: RestorationNetwork, graph: Path) -> None:
     inputs = parity.tiles(TILE, 3)
     run = runners.load("onnx", graph)
-    assert not parity.compare(parity.answers(network, inputs), lambda tiles: run(tiles)[::-1], inputs).within("fp32")
+    assert not parity.compare(parity.expected(network, inputs), lambda tiles: run(tiles)[::-1], inputs).within("fp32")
 
 
 def test_a_runner_that_is_wrong_for_one_tile_alone_is_found_out() -> None:
     inputs = parity.tiles(TILE, 1)
-    figures = parity.compare(inputs, lambda tiles: tiles if len(tiles) > 1 else tiles + 1e-3, inputs)
+    figures = parity.compare(Expected(inputs), lambda tiles: tiles if len(tiles) > 1 else tiles + 1e-3, inputs)
     assert figures.max_abs == pytest.approx(1e-3, rel=1e-3)
 
 
-def test_inputs_are_pictures_and_noise_in_range() -> None:
+def test_inputs_are_a_picture_and_noise_in_range() -> None:
     inputs = parity.tiles(48, 3)
-    assert inputs.shape == (3, 3, 48, 48)
+    assert inputs.shape == (2, 3, 48, 48)
     assert inputs.dtype == np.float32
     assert inputs.min() >= 0
     assert inputs.max() <= 1
-    assert len({tile.tobytes() for tile in inputs}) == 3
+    picture, noise = np.abs(np.diff(inputs)).mean(axis=(1, 2, 3))
+    assert noise > 2 * picture
+
+
+def test_a_tile_alone_is_half_picture_half_noise() -> None:
+    picture, noise = parity.tiles(48, 3)
+    (both,) = parity.halved(48, 3)
+    assert np.array_equal(both[..., :24], picture[..., :24])
+    assert np.array_equal(both[..., 24:], noise[..., 24:])
+
+
+class Brighter(RestorationNetwork):
+    """Adds 0.1 or 0.2 to each half, whichever half has the larger sum."""
+
+    in_channels = out_channels = 1
+    lattice = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = nn.Parameter(torch.tensor([0.1, 0.2]))
+
+    def restore(self, x: Tensor) -> Tensor:
+        top, bottom = x.unflatten(2, (2, -1)).unbind(2)
+        sums = torch.stack((top[..., 0, 0], bottom[..., 0, 0]), -1)
+        chosen = settled(sums, sums.argmax(-1, keepdim=True))
+        return torch.cat((top + self.steps[chosen[..., None]], bottom), 2)
+
+
+@pytest.mark.parametrize(("gap", "undecided"), [(1e-2, 0.0), (1e-7, 0.5)])
+def test_values_that_a_near_tie_decides_are_told_apart(gap: float, undecided: float) -> None:
+    inputs = np.full((1, 1, 4, 4), 0.5, np.float32)
+    inputs[..., 0, 0] += gap
+    expected = parity.expected(Brighter(), inputs)
+
+    def other_way(tiles: np.ndarray) -> np.ndarray:
+        return expected.answers + np.array([0.1, 0.1, 0, 0], np.float32)[:, None]
+
+    figures = parity.difference(expected, other_way(inputs))
+    assert figures.undecided == undecided
+    assert figures.max_abs == pytest.approx(0.0 if undecided else 0.1)
+    assert figures.psnr_db < 30
+    assert not figures.within("fp32")  # as many as that, and as far off, is no rounding
 
 
 def test_figures_of_a_known_difference() -> None:
     zero = np.zeros((1, 1, 4, 4), np.float32)
-    figures = parity.difference(zero, zero + 0.01)
+    figures = parity.difference(Expected(zero), zero + 0.01)
     assert figures.max_abs == pytest.approx(0.01)
     assert figures.psnr_db == pytest.approx(40, abs=1e-3)
-    assert parity.difference(zero, zero) == Figures(0.0, 200.0)
+    assert parity.difference(Expected(zero), zero) == Figures(0.0, 200.0)
 
 
 @pytest.mark.parametrize("broken", [np.full((1, 1, 4, 4), np.nan, np.float32), np.zeros((1, 1, 4, 5), np.float32)])
 def test_nan_and_wrong_shapes_are_never_within(broken: np.ndarray) -> None:
-    figures = parity.difference(np.zeros((1, 1, 4, 4), np.float32), broken)
+    figures = parity.difference(Expected(np.zeros((1, 1, 4, 4), np.float32)), broken)
     assert not figures.within("fp32")
     assert not figures.within("fp16")
 
@@ -60,5 +105,6 @@ def test_nan_and_wrong_shapes_are_never_within(broken: np.ndarray) -> None:
 def test_the_bounds() -> None:
     assert Figures(1e-4, 90).within("fp32")
     assert not Figures(1.1e-4, 90).within("fp32")
+    assert not Figures(0.0, 49, 0.01).within("fp32")
     assert Figures(1e-2, 60).within("fp16")
     assert not Figures(1e-6, 59.9).within("bf16")

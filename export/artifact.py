@@ -1,0 +1,89 @@
+"""One artifact, made under its lock: whole or not at all, and not twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from export import manifest as manifests
+from export import storage
+from export.manifest import Backend, Manifest, ManifestError, Precision
+from models import registry
+from models.registry import Card
+
+if TYPE_CHECKING:
+    from export.subject import Subject
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to make, and where; None and () stand for the defaults of `export.stage.Options`."""
+
+    root: Path
+    backends: tuple[Backend, ...] = ()
+    tiles: tuple[int, ...] | None = None
+    precision: Precision | None = None
+    only_missing: bool = False
+
+    @property
+    def steps(self) -> int:
+        """How many steps one network takes, as a progress bar has to guess."""
+        return 1 + len(self.tiles or (0, 0)) * (1 + (len(self.backends) or 2))
+
+
+def of_card(name: str, request: Request, on_step: Say, on_wait: Callable[[], None]) -> Manifest | None:
+    """Make the artifact of a shipped network; None if only missing ones are wanted and it is there.
+
+    Raises what `export.stage.export` raises.
+    """
+
+    def load() -> Subject:
+        from export import subject
+
+        return subject.from_card(registry.find(name))
+
+    return make(name, load, request, on_step, on_wait)
+
+
+def make(
+    name: str, load: Callable[[], Subject], request: Request, on_step: Say, on_wait: Callable[[], None]
+) -> Manifest | None:
+    """Make the artifact of the network that `load` gives; torch is imported only when it is known to be needed.
+
+    Args:
+        name: the artifact's.
+        load: makes the network.
+        request: what to make.
+        on_step: told in a few words what begins.
+        on_wait: told once if another export of the same name is running.
+
+    Returns:
+        The manifest; None if only missing ones are wanted and it is there.
+    """
+    with storage.locked(request.root, name, on_wait):
+        if request.only_missing and present(registry.find(name), request):
+            return None
+        from export import stage
+
+        defaults = stage.Options()
+        options = stage.Options(
+            request.backends,
+            request.tiles or defaults.tiles,
+            request.precision or defaults.precision,
+            trust_halo=request.only_missing and not request.tiles,
+        )
+        with storage.replacing(request.root, name) as folder:
+            return stage.export(load(), folder, options, on_step)
+
+
+def present(card: Card, request: Request) -> bool:
+    """Whether there is an unaltered artifact of the card's weights; in the precision asked for, if any."""
+    try:
+        manifest = manifests.load(request.root / card.name)
+    except ManifestError:
+        return False
+    return manifest.weights_sha256 == card.sha256 and request.precision in (None, manifest.precision)
