@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -80,3 +81,10 @@ class Metrics:
             "When the inference thread last finished a batch, Unix time.",
             registry=registry,
         )
+
+    def job_ended(self, task: str, outcome: str, duration_s: float, stages: Mapping[str, float]) -> None:
+        """Count a job, from its acceptance to its end."""
+        self.jobs.labels(task, outcome).inc()
+        self.job_duration.labels(task).observe(duration_s)
+        for stage, seconds in stages.items():
+            self.stage_duration.labels(task, stage).observe(seconds)

@@ -6,11 +6,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from redis import Redis
+from rq import Queue
 
 from service.jobs.connection import UNREACHABLE
 from service.jobs.job import Order
@@ -26,6 +27,21 @@ LIFE_S: Final = 4.0  # without a heartbeat for so long, a worker is dead
 SERVED_S: Final = 60  # for so long after the last worker's end the service counts as served
 
 
+@dataclass(frozen=True)
+class Execution:
+    """A control job that a worker has taken over, in RQ's books.
+
+    Attributes:
+        queue: from which.
+        registry: in which it is kept alive.
+        member: its name there.
+    """
+
+    queue: Queue
+    registry: str
+    member: str
+
+
 @dataclass
 class Attempt:
     """One worker's try at one job.
@@ -34,9 +50,8 @@ class Attempt:
         job_id: the job's.
         number: 1 for the first.
         order: the job's.
-        created_at: when the job was accepted, Unix time.
-        registry: RQ's, in which the execution is kept alive.
-        execution: its member there.
+        lane: in which it is done.
+        execution: what RQ knows of it.
         work: on its way through the pipeline.
         progress: tiles done and in all, where Redis has not been told yet.
         shared: other workers may help; progress is theirs too.
@@ -46,13 +61,17 @@ class Attempt:
     job_id: str
     number: int
     order: Order
-    created_at: float
-    registry: str
-    execution: str
+    lane: str
+    execution: Execution
     work: Work
     progress: tuple[int, int] | None = None
     shared: bool = False
     given_back: bool = False
+
+    @property
+    def result_blob(self) -> str:
+        """Where the result is kept: under a name that no other attempt has."""
+        return f"results/{self.job_id}.{self.number}"
 
 
 @dataclass
@@ -108,7 +127,7 @@ class Reporter:
         self._client, self._worker, self._attempts, self._pace = client, worker, attempts, pace
         self._watchdog = watchdog
         self._beat, self._progress = script(client, "beat"), script(client, "progress")
-        self._extra: list[str] = []
+        self._waiting: Execution | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._report, name="report", daemon=True)
 
@@ -121,13 +140,14 @@ class Reporter:
         self._stopping.set()
         self._thread.join(LIFE_S)
 
-    def hold(self, registry: str, execution: str) -> None:
+    @contextmanager
+    def holding(self, execution: Execution) -> Iterator[None]:
         """Also keep alive a control job that waits for its attempt."""
-        self._extra = [registry, execution]
-
-    def let_go(self) -> None:
-        """End `hold`."""
-        self._extra = []
+        self._waiting = execution
+        try:
+            yield
+        finally:
+            self._waiting = None
 
     def _report(self) -> None:
         next_beat = 0.0
@@ -145,8 +165,10 @@ class Reporter:
             self._stopping.wait(PROGRESS_S)
 
     def _keep_alive(self) -> None:
-        executions = [part for attempt in self._attempts for part in (attempt.registry, attempt.execution)]
-        self._beat(args=[self._worker, LIFE_S, SERVED_S, *executions, *self._extra, *self._held()])
+        executions = [attempt.execution for attempt in self._attempts]
+        executions += [self._waiting] if self._waiting else []
+        pairs = [part for execution in executions for part in (execution.registry, execution.member)]
+        self._beat(args=[self._worker, LIFE_S, SERVED_S, *pairs, *self._held()])
         if rates := self._pace.rates():
             self._client.hset(PACE, items=[part for item in rates.items() for part in item])
             self._client.expire(PACE, SERVED_S)

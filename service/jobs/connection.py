@@ -14,8 +14,10 @@ from urllib.parse import unquote, urlsplit
 
 import redis
 import redis.asyncio
+from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
+from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
@@ -27,11 +29,16 @@ log = logging.getLogger(__name__)
 SENTINEL: Final = "redis+sentinel"
 SENTINEL_PORT: Final = 26379
 TIMEOUT_S: Final = 5.0  # for one command; a worker's blocking commands wait less
+CONNECTIONS: Final = 64  # of one API process, however many clients come at once
 UNREACHABLE: Final = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError, OSError)
 
 
 class InvalidAddress(ServiceError, ValueError):  # noqa: N818 - named for what it is, as service.errors
     """An address that names no Redis this service can use."""
+
+
+class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
+    """Connections to whichever server is the master, waited for."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +62,20 @@ def connect(address: str) -> redis.Redis:
 
 
 def connect_async(address: str) -> redis.asyncio.Redis:
-    """A client for one event loop; nothing is sent yet. Raises InvalidAddress."""
+    """A client for one event loop, whose commands wait for a free connection; nothing is sent yet.
+
+    Raises InvalidAddress.
+    """
     options = _options(AsyncRetry(ExponentialBackoff(cap=0.5, base=0.05), 2))
+    options |= {"max_connections": CONNECTIONS, "timeout": TIMEOUT_S}
     if sentinels := _sentinels(address):
         named: Any = AsyncSentinel(sentinels.hosts, socket_timeout=TIMEOUT_S)  # type: ignore[no-untyped-call]
-        client: redis.asyncio.Redis = named.master_for(sentinels.service, **options, **sentinels.options)
+        client: redis.asyncio.Redis = named.master_for(
+            sentinels.service, connection_pool_class=_SentinelPool, **options, **sentinels.options
+        )
         return client
     try:
-        return redis.asyncio.Redis.from_url(address, **options)
+        return redis.asyncio.Redis.from_pool(BlockingConnectionPool.from_url(address, **options))
     except ValueError as error:
         raise _invalid(error) from None
 

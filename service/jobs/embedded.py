@@ -168,11 +168,7 @@ class EmbeddedQueue:
             self._spool.result(job_id).unlink(missing_ok=True)
         if job and job.state.ended and job.ended_at:
             self._work.pop(job_id, None)
-            task = job.order.task
-            self._metrics.jobs.labels(task, job.state).inc()
-            self._metrics.job_duration.labels(task).observe(job.ended_at - job.created_at)
-            for stage, seconds in job.stages.items():
-                self._metrics.stage_duration.labels(task, stage).observe(seconds)
+            self._metrics.job_ended(job.order.task, job.state, job.ended_at - job.created_at, job.stages)
         return job
 
     async def _sweep(self) -> None:

@@ -60,7 +60,6 @@ class Janitor:
                 self._clock.disturb()
         if self._redis.get(LEADER) == self._name.encode():
             self._redis.delete(LEADER)
-            self._scheduler.release_locks()
 
     def tick(self) -> None:
         """One round, if this janitor leads."""
@@ -86,6 +85,9 @@ class Janitor:
     def _requeue_abandoned(self, queue: Queue, redis_now: float) -> None:
         """Put jobs whose worker's heart stopped back in front of their queue."""
         registry = control.started(queue)
+        latest = redis_now + LIFE_S + BEAT_S
+        if early := self._redis.zrangebyscore(registry.key, f"({latest}", "+inf"):  # the clock was set back since
+            self._redis.zadd(registry.key, dict.fromkeys(early, latest), xx=True)
         if abandoned := registry.get_expired_job_ids(redis_now):
             log.warning("abandoned by their worker: %s", ", ".join(abandoned))
             registry.cleanup(timestamp=redis_now)
@@ -103,7 +105,6 @@ class Janitor:
 
     def _schedule(self) -> None:
         """Enqueue what waited for its retry; never later than its wait, whatever happened to the clock."""
-        self._scheduler.acquire_locks()
         for queue in self._queues:
             registry = ScheduledJobRegistry(queue=queue)  # type: ignore[no-untyped-call]
             late = self._redis.zrangebyscore(registry.key, time.time() + 2 * control.BACKOFF_S, "+inf")
@@ -162,11 +163,15 @@ class Janitor:
 
 
 class _Scheduler(RQScheduler):
-    """RQ's scheduler, on the connection it is given: it would make another one, which knows no Sentinel."""
+    """RQ's scheduler for the janitor that leads, hence without locks, which would outlive a killed one by a minute.
+
+    On the connection it is given: it would make another one, which knows no Sentinel.
+    """
 
     def __init__(self, queues: list[Queue], connection: Redis, **options: Any) -> None:
         super().__init__(queues, connection=connection, **options)
         self._given = connection
+        self._acquired_locks = set(self._queue_names)
 
     @property
     def connection(self) -> Redis:

@@ -105,7 +105,7 @@ class Shared:
         if time.monotonic() < self._alone_until:
             return [COMPUTE] * count
         try:
-            states: list[int] = self._claim(args=[self._job_id, self._attempt, self._done, count, self._passed])
+            states: list[int] = self._claim(args=[self._job_id, self._attempt, self._done, count, self._passed, LIFE_S])
         except UNREACHABLE as error:
             log.warning("job %s goes on alone: %s", self._job_id, error)
             self._alone_until = time.monotonic() + APART_S

@@ -156,15 +156,14 @@ class Watch:
         self._client = redis.Redis(port=house.redis.port, socket_timeout=5)
         self._account = account
         self._over = threading.Event()
-        self._killed_at: float | None = None
-        self._hit: dict[str, bytes] = {}
+        self._hit: dict[str, tuple[int, float]] = {}  # attempt and when its worker was killed
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
 
     def worker_killed(self) -> None:
         running = self._records(b"running")
-        self._hit |= {job: record[b"attempt"] for job, record in running.items() if b"execution" in record}
-        self._killed_at = time.monotonic()
+        now = time.monotonic()
+        self._hit |= {job: (int(record[b"attempt"]), now) for job, record in running.items()}
 
     def stop(self) -> None:
         self._over.set()
@@ -182,10 +181,11 @@ class Watch:
             ended_at, attempt, state = record
             if ended_at is not None:
                 self._account.ended_at[job].add(ended_at)
-            if job in self._hit and attempt is not None and self._killed_at is not None:
-                if int(attempt) > int(self._hit[job]):
-                    self._account.recoveries.append(time.monotonic() - self._killed_at)
-                if int(attempt) > int(self._hit[job]) or state in (b"succeeded", b"failed"):
+            if job in self._hit and attempt is not None:
+                before, killed_at = self._hit[job]
+                if int(attempt) > before:
+                    self._account.recoveries.append(time.monotonic() - killed_at)
+                if int(attempt) > before or state in (b"succeeded", b"failed"):
                     del self._hit[job]
 
     def _records(self, state: bytes) -> dict[str, dict[bytes, bytes]]:

@@ -79,10 +79,17 @@ def fill_the_disk(house: House, watch: Watch) -> None:
 
 
 def set_clocks(house: House, watch: Watch) -> None:
-    jumps = ("worker", "+3600"), ("janitor", "-3600"), ("worker", "-3600"), ("janitor", "+3600")
-    for name, offset in (*jumps, ("worker", "+0"), ("janitor", "+0")):
+    hosts = ("worker", "+3600"), ("janitor", "-3600"), ("worker", "-3600"), ("janitor", "+3600")
+    redis = ("redis", "+20"), ("redis", "-3600")  # forward by less than a result is kept; it stays back
+    for name, offset in (*hosts, *redis):
         time.sleep(2)
         house.set_clock(name, offset)
+    watch.worker_killed()
+    house.workers[1].kill()  # its heartbeats are an hour ahead of Redis' clock
+    house.janitors[0].kill()
+    time.sleep(8)
+    for name in ("worker", "janitor"):
+        house.set_clock(name, "+0")
 
 
 def nothing(house: House, watch: Watch) -> None:

@@ -20,6 +20,12 @@ local function now()
   return tonumber(time[1]) + tonumber(time[2]) / 1e6
 end
 
+-- Whether a heartbeat or lease of `life_s` seconds lasts. One that lasts longer was given before the clock was set back.
+local function lasts(til, life_s)
+  til = tonumber(til or nil)
+  return til ~= nil and til > now() and til <= now() + 2 * life_s
+end
+
 local function has_ended(state) return state == 'succeeded' or state == 'failed' or state == 'cancelled' end
 
 local function tell(id) redis.call('PUBLISH', 'unseam:changed:' .. id, '') end

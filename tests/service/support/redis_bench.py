@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -37,11 +37,11 @@ def free_port() -> int:
 class RedisServer:
     """`redis-server` with its data in a folder, on a port of the loopback; can be paused, killed and started again."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
         if shutil.which("redis-server") is None:
             pytest.skip("redis-server is not installed: tests/install-system-packages")
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.port = folder, free_port()
+        self.folder, self.port, self._environment = folder, free_port(), environment
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._command = [
             "redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder),
@@ -52,7 +52,7 @@ class RedisServer:
         self.client = redis.Redis(port=self.port, socket_timeout=5)
 
     def start(self) -> None:
-        self.process = subprocess.Popen(self._command)
+        self.process = subprocess.Popen(self._command, env=self._environment)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             with contextlib.suppress(redis.RedisError):
@@ -128,11 +128,11 @@ class RedisBench(Bench):
         thread = threading.Thread(target=worker.run)
         thread.start()
         try:
-            assert inference.ready.wait(20)
+            assert inference.ready.wait(60)
             yield worker
         finally:
             worker._shutdown()
-            thread.join(20)
+            thread.join(60)
             inference.stop(1)
             client.close()
             assert not thread.is_alive()
@@ -148,7 +148,7 @@ class RedisBench(Bench):
             yield janitor
         finally:
             stop.set()
-            thread.join(20)
+            thread.join(60)
             client.close()
             assert not thread.is_alive()
 

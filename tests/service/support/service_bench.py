@@ -7,7 +7,7 @@ import io
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -49,7 +49,7 @@ class Inverter:
         if not tiles.any():  # the warm-up
             return tiles
         time.sleep(self.seconds)
-        assert self.go.wait(20)
+        assert self.go.wait(60)
         if self.error:
             raise self.error
         self.tiles += len(tiles)
@@ -121,7 +121,14 @@ def inverted(content: bytes) -> NDArray[np.uint8]:
     return 255 - pixels(content)
 
 
-def wait_for_state(client: httpx.Client, job: str, *states: str, timeout_s: float = 10) -> dict[str, object]:
+def wait_for(condition: Callable[[], object], timeout_s: float = 60) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def wait_for_state(client: httpx.Client, job: str, *states: str, timeout_s: float = 60) -> dict[str, object]:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         body: dict[str, object] = client.get(f"/jobs/{job}").json()

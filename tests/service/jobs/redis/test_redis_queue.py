@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import numpy as np
 import pytest
 from redis_bench import RedisBench, RedisServer
-from service_bench import Bench, inverted, pixels, png, wait_for_state
+from service_bench import Bench, inverted, pixels, png, wait_for, wait_for_state
+
+from service.jobs import connection, control, records
 
 RESTORE = "/restore?task=derain"
 ASYNC = {"Prefer": "respond-async"}
@@ -26,8 +32,7 @@ def test_a_picture_goes_through_redis_and_a_worker_and_leaves_nothing(bench: Red
         assert answer.status_code == 200, answer.text
         np.testing.assert_array_equal(pixels(answer.content), inverted(content))
         assert answer.headers["server-timing"].startswith("queue;dur=")
-    time.sleep(0.3)
-    assert bench.left_behind() == []
+    wait_for(lambda: not bench.left_behind())
 
 
 def test_a_job_waits_in_redis_until_a_worker_comes(bench: RedisBench) -> None:
@@ -39,7 +44,7 @@ def test_a_job_waits_in_redis_until_a_worker_comes(bench: RedisBench) -> None:
         assert (view["state"], view["position"]) == ("queued", 1)
         assert view["estimate_s"] > 0
         with bench.worker():
-            assert client.get("/readyz").status_code == 200
+            wait_for(lambda: client.get("/readyz").status_code == 200)
             view = wait_for_state(client, second, "succeeded")
             assert view["tiles_done"] == view["tiles_total"] > 1
             assert set(view["stages_s"]) >= {"queue", "decode", "infer", "encode"}
@@ -69,6 +74,33 @@ def test_a_key_makes_one_job_and_is_refused_for_another_picture(bench: RedisBenc
     assert not list(bench.blobs.rglob("uploads/*"))
 
 
+def test_one_key_sent_to_two_apis_at_once_makes_one_job(bench: RedisBench) -> None:
+    other = RedisBench(bench.folder.parent / "other", bench.server)
+    other.blobs = bench.blobs
+    with bench.client() as here, other.client() as there, ThreadPoolExecutor(8) as threads:
+        jobs = set(threads.map(lambda n: submitted((here, there)[n % 2], png(), **{"Idempotency-Key": "k"}), range(16)))
+    assert len(jobs) == 1
+    assert len(list(bench.blobs.rglob("uploads/*"))) == 1
+
+
+def test_clients_that_wait_hold_no_thread(bench: RedisBench) -> None:
+    async def wait_together(address: str, count: int) -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(base_url=address, timeout=60, limits=limits) as client:
+            waiting = [asyncio.create_task(client.post(RESTORE, content=png(seed=n))) for n in range(count)]
+            await asyncio.to_thread(wait_for, lambda: bench.server.client.zcard(records.UNFINISHED) == count)
+            threads.append(threading.active_count())
+            bench.runner.go.set()
+            return await asyncio.gather(*waiting)
+
+    threads: list[int] = []
+    with bench.client() as client, bench.worker():
+        bench.runner.go.clear()
+        answers = asyncio.run(wait_together(str(client.base_url), 120))
+    assert {answer.status_code for answer in answers} == {200}
+    assert threads[0] < 100  # the pools for files, of 40 and a few, and the worker's
+
+
 def test_a_queued_job_is_cancelled_and_never_started(bench: RedisBench) -> None:
     with bench.client() as client:
         job = submitted(client, png())
@@ -81,14 +113,11 @@ def test_a_queued_job_is_cancelled_and_never_started(bench: RedisBench) -> None:
 
 def test_a_running_job_is_cancelled_between_batches(bench: RedisBench) -> None:
     with bench.client() as client, bench.worker() as worker:
-        bench.runner.seconds = 0.02
+        bench.runner.seconds = 0.05
         job = submitted(client, png(400, 400))
         wait_for_state(client, job, "running")
         client.delete(f"/jobs/{job}")
-        deadline = time.monotonic() + 3
-        while len(worker._attempts):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_for(lambda: not len(worker._attempts))
         assert bench.runner.tiles < 80
         assert client.get(f"/jobs/{job}").json()["state"] == "cancelled"
     assert not list(bench.blobs.rglob("*/*"))
@@ -110,7 +139,7 @@ def test_a_damaged_picture_fails_with_its_error(bench: RedisBench) -> None:
 
 
 def test_an_expired_result_is_gone_and_then_the_record(bench: RedisBench) -> None:
-    times = {"result_ttl_s": 0.3, "record_ttl_s": 1.5}
+    times = {"result_ttl_s": 1.0, "record_ttl_s": 3.0}
     with bench.client(**times) as client, bench.worker(**times), bench.janitor(**times):
         job = submitted(client, png())
         wait_for_state(client, job, "succeeded")
@@ -118,8 +147,8 @@ def test_an_expired_result_is_gone_and_then_the_record(bench: RedisBench) -> Non
         while not seen or seen[-1] != 404:
             seen.append(client.get(f"/jobs/{job}/result").status_code)
             time.sleep(0.05)
-        assert sorted(set(seen)) == [200, 404, 410]
-    assert bench.left_behind() == []
+        assert list(dict.fromkeys(seen)) == [200, 410, 404]
+    wait_for(lambda: not bench.left_behind())
 
 
 def test_shedding_is_by_cost_and_says_when_to_come_back(bench: RedisBench) -> None:
@@ -130,8 +159,7 @@ def test_shedding_is_by_cost_and_says_when_to_come_back(bench: RedisBench) -> No
         assert 1 <= int(refused.headers["retry-after"]) <= 4  # 1 s for each unit as long as nothing was measured
         assert refused.json()["backlog_tile_units"] == pytest.approx(1.6, abs=0.1)
         with bench.worker():
-            time.sleep(int(refused.headers["retry-after"]))
-            submitted(client, png(240, 240))
+            wait_for(lambda: client.post(RESTORE, content=png(240, 240), headers=ASYNC).status_code == 202)
     assert len(list(bench.blobs.rglob("uploads/*"))) <= 1
 
 
@@ -148,8 +176,6 @@ def test_room_for_uploads_and_results_is_bounded(bench: RedisBench) -> None:
 
 
 def test_ten_thousand_queued_jobs_do_not_slow_the_answers(bench: RedisBench) -> None:
-    from service.jobs import control, records
-
     with bench.client(max_backlog_tile_units=10**6) as client:
         job = submitted(client, png())
         redis = bench.server.client
@@ -165,23 +191,25 @@ def test_ten_thousand_queued_jobs_do_not_slow_the_answers(bench: RedisBench) -> 
         queue.enqueue_many(
             [queue.prepare_data(control.RESTORE, (f"{n:032x}",), job_id=f"{n:032x}") for n in range(2000)]
         )
-        took = []
-        for number in (0, 5000, 9999):
+
+        def took(ask: Callable[[], object]) -> float:
             start = time.perf_counter()
-            view = client.get(f"/jobs/{number:032x}").json()
-            took.append(time.perf_counter() - start)
-            assert view["position"] == number + 1
-        start = time.perf_counter()
+            ask()
+            return time.perf_counter() - start
+
+        for number in (0, 5000, 9999):
+            assert client.get(f"/jobs/{number:032x}").json()["position"] == number + 1
         last = submitted(client, png())
-        took.append(time.perf_counter() - start)
         assert client.get(f"/jobs/{last}").json()["position"] == 10_001
-        assert client.get("/healthz").status_code == 200
-        assert max(took) < 0.5, took  # milliseconds on a quiet machine
+        for ask in (
+            lambda: client.get(f"/jobs/{9999:032x}"),
+            lambda: submitted(client, png()),
+            lambda: client.get("/healthz"),
+        ):
+            assert min(took(ask) for _ in range(5)) < 0.2  # milliseconds on a quiet machine
 
 
 def test_a_cluster_is_refused_by_name(bench: RedisBench, tmp_path_factory: pytest.TempPathFactory) -> None:
-    from service.jobs import connection
-
     cluster = RedisServer(tmp_path_factory.mktemp("cluster"), "--cluster-enabled", "yes")
     cluster.start()
     try:
@@ -195,8 +223,6 @@ def test_while_redis_is_away_waiting_clients_wait_and_others_are_told(tmp_path_f
     server = RedisServer(tmp_path_factory.mktemp("away"))
     server.start()
     bench = RedisBench(tmp_path_factory.mktemp("bench"), server)
-    import threading
-
     answers: list[httpx.Response] = []
     content = png(300, 300)
     try:
@@ -204,9 +230,7 @@ def test_while_redis_is_away_waiting_clients_wait_and_others_are_told(tmp_path_f
             bench.runner.go.clear()
             waiting = threading.Thread(target=lambda: answers.append(client.post(RESTORE, content=content)))
             waiting.start()
-            deadline = time.monotonic() + 5
-            while not server.client.zcard("unseam:unfinished") or not server.client.zcard("rq:wip:unseam"):
-                assert time.monotonic() < deadline
+            wait_for(lambda: server.client.zcard("unseam:unfinished") and server.client.zcard("rq:wip:unseam"))
             server.kill()
             refused = client.post(RESTORE, content=png())
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
@@ -214,7 +238,7 @@ def test_while_redis_is_away_waiting_clients_wait_and_others_are_told(tmp_path_f
             bench.runner.go.set()  # the picture is finished while Redis is away
             time.sleep(1)
             server.start()
-            waiting.join(20)
+            waiting.join(60)
             assert answers[0].status_code == 200
             np.testing.assert_array_equal(pixels(answers[0].content), inverted(content))
     finally:
