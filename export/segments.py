@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +16,9 @@ from export.manifest import file_sha256
 from export.staged import Stage, Staged
 from export.to_onnx import OPSET, ExportError, _simplify
 from imaging import staged as execution
-from imaging.staged import PICTURE, Run
+from imaging.staged import PICTURE
 from models.count import MacCounter
-from models.segments import Segment, SegmentedNetwork, stages
+from models.segments import SegmentedNetwork, stages
 
 MAX_ERROR: Final = 1e-4  # of a map's values, relative where they exceed 1
 
@@ -94,21 +94,6 @@ def walk(network: SegmentedNetwork, picture: Tensor) -> tuple[dict[str, Tensor],
             maps[segment.name] = segment.compute(*(maps[name] for name in segment.reads)).contiguous()
             macs[segment.name] = counter.macs - before
     return maps, macs
-
-
-def torch_runs(network: SegmentedNetwork) -> Mapping[str, Run]:
-    """Each segment computed by torch, where the network's weights are; for `imaging.staged`."""
-    device = next(network.parameters()).device
-
-    def runner(segment: Segment) -> Run:
-        def run(*maps: np.ndarray) -> np.ndarray:
-            with torch.inference_mode():
-                answer = segment.compute(*(torch.from_numpy(one).to(device) for one in maps))
-            return answer.cpu().numpy()
-
-        return run
-
-    return {segment.name: runner(segment) for segment in network.segments()}
 
 
 def _example(network: SegmentedNetwork, height: int, width: int) -> Tensor:

@@ -6,6 +6,8 @@ The file lies beside the artifact's manifest and is sealed like it: it names eac
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -103,10 +105,23 @@ def load(folder: Path) -> Staged:
 
 
 def open_runs(
-    description: Staged, folder: Path, backend: str = "onnx", *, device: str = "cpu", threads: int | None = None
-) -> dict[str, Run]:
-    """The runner of each stage, by name, warm enough to call. Raises BackendError."""
+    description: Staged,
+    folder: Path,
+    backend: str = "onnx",
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+    load: Callable[..., Run] = runners.load,
+) -> Mapping[str, Run]:
+    """The runner of each stage, by name: ONNX Runtime's, but for torch, which computes them with the network itself.
+
+    `load` opens one graph, as `export.runners.load`. Raises BackendError.
+    """
+    if backend == "torch":
+        torch = import_module("export.runners.torch")  # by name: it needs a package that is not everywhere
+        runs: Mapping[str, Run] = torch.load_segments(folder / "weights.safetensors", device=device, threads=threads)
+        return runs
     return {
-        stage.name: runners.load(backend, folder / stage.file, device=device, threads=threads, one_of_many=True)
+        stage.name: load("onnx", folder / stage.file, device=device, threads=threads, one_of_many=True)
         for stage in description.stages
     }

@@ -105,6 +105,11 @@ class Plan:
         return self.rows.tile, self.columns.tile
 
     @property
+    def tile(self) -> int:
+        """Longest side of a tile, in input pixels."""
+        return max(self.tile_shape)
+
+    @property
     def positions(self) -> list[tuple[int, int]]:
         """(row, column) of every tile, in the order in which they are run and assembled."""
         return [(row, column) for row in range(len(self.rows.origins)) for column in range(len(self.columns.origins))]

@@ -9,17 +9,26 @@ from pathlib import Path
 from typing import Self
 
 from export import manifest as manifests
+from export import staged as segments
 from export.manifest import Manifest
+from export.staged import Staged
 from imaging.mosaic import PATTERNS
 from service.errors import InvalidParameter
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """An exported network: its manifest and the folder that holds the files it names."""
+    """An exported network: its manifest, its segments, if any, and the folder that holds the files they name."""
 
     folder: Path
     manifest: Manifest
+    staged: Staged | None = None
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read and check a folder. Raises ManifestError."""
+        manifest = manifests.load(folder)
+        return cls(folder, manifest, segments.load(folder) if manifest.staged else None)
 
 
 class Catalogue:
@@ -40,7 +49,7 @@ class Catalogue:
         Raises ManifestError if one was altered or is incomplete.
         """
         folders = sorted(path.parent for path in root.glob(f"[!.]*/{manifests.FILE_NAME}"))
-        return cls(Artifact(folder, manifests.load(folder)) for folder in folders)
+        return cls(map(Artifact.read, folders))
 
     def __len__(self) -> int:
         return len(self._by_name)

@@ -4,86 +4,30 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export import runners
-from export.manifest import Manifest
+from export import staged as segments
 from export.runners import BackendError, Runner
-from imaging import mosaic, tiling
-from imaging.errors import PlanError, UnsupportedImage
+from imaging import mosaic, staged
+from imaging.errors import OutOfMemory, PlanError, UnsupportedImage
 from imaging.restoration import Run, read, restore
+from imaging.staged import Layout, Rows
+from imaging.staged import Run as Segment
 from imaging.tiling import Plan
 from service.catalogue import Artifact
+from service.planning import TILE_UNIT_PIXELS, Course, chart
 
 log = logging.getLogger(__name__)
 
 Array = NDArray[np.float32]
-
-TILE_UNIT_PIXELS: Final = 256 * 256
-
-
-def tile_units(plan: Plan) -> float:
-    """What a plan costs: pixels run through the network, halos included, in units of 256 x 256."""
-    height, width = plan.tile_shape
-    return len(plan) * height * width / TILE_UNIT_PIXELS
-
-
-def cut(
-    manifest: Manifest,
-    height: int,
-    width: int,
-    *,
-    tile: int | None = None,
-    halo: int | None = None,
-    pattern: str | None = None,
-    fixed: bool = True,
-) -> Plan:
-    """Plan a picture's tiles for a network.
-
-    Args:
-        manifest: the network's.
-        height: the picture's, in pixels.
-        width: the picture's, in pixels.
-        tile: one of the manifest's tiles, or 0 for the whole picture at once; by default the one of least work.
-        halo: by default the manifest's.
-        pattern: of a mosaic, by default the manifest's; another one is begun a row or column earlier.
-        fixed: the runner takes the manifest's tiles only, not any multiple of the lattice.
-
-    Raises:
-        PlanError: tile and halo do not go together, or the runner has no such tile.
-    """
-    if fixed and tile is not None and tile not in manifest.tiles:
-        offered = ", ".join(map(str, manifest.tiles))
-        whole = " (tile 0, the whole picture at once, needs the torch backend)" if tile == 0 else ""
-        raise PlanError(f"{manifest.name} was exported for tiles of {offered}, not of {tile}{whole}")
-    halo = manifest.halo if halo is None else halo
-    rows, columns = mosaic.offset(pattern, manifest.pattern)
-    height, width = height + rows, width + columns
-
-    def planned(side: int, around: int) -> Plan:
-        return tiling.plan(
-            height, width, tile=side, halo=around, lattice=manifest.lattice, scale=manifest.scale, fixed=fixed
-        )
-
-    if tile is not None:
-        return planned(tile, halo)
-
-    def candidates() -> Iterator[Plan]:
-        extents = {-(-side // manifest.lattice) * manifest.lattice for side in (height, width)}
-        for side in manifest.tiles:
-            with suppress(PlanError):  # a small tile may have no core inside the halo: it serves small pictures only
-                # A picture that is exactly one tile has no cut, hence needs no halo.
-                yield planned(side, 0 if extents == {side} else halo)
-
-    plans = list(candidates())
-    return min(plans, key=tile_units) if plans else planned(manifest.tiles[-1], halo)
 
 
 class BatchObserver(Protocol):
@@ -91,6 +35,14 @@ class BatchObserver(Protocol):
 
     def __call__(self, tiles: int, seconds: float | None) -> object:
         """`tiles` took `seconds`; None says that they did not fit in memory."""
+        ...
+
+
+class StageObserver(Protocol):
+    """Is told of every call of a network's segment."""
+
+    def __call__(self, units: float, seconds: float | None) -> object:
+        """So many tile units took `seconds`; None says that they did not fit in memory."""
         ...
 
 
@@ -116,21 +68,27 @@ class Engine:
     """
 
     def __init__(
-        self, artifact: Artifact, options: Options = Options(), load: Callable[..., Runner] = runners.load
+        self,
+        artifact: Artifact,
+        options: Options = Options(),
+        load: Callable[..., Any] = runners.load,
+        on_stage: StageObserver | None = None,
     ) -> None:
         self.manifest = artifact.manifest
+        self._artifact = artifact
         self._folder = artifact.folder
         self._options = options
         self._load = load
+        self._on_stage = on_stage
+        self._segments: Mapping[str, Segment] = {}
         self._runners: dict[Path, Runner] = {}
         self.backend = self._first_usable()
 
-    def cut(
+    def chart(
         self, height: int, width: int, *, tile: int | None = None, halo: int | None = None, pattern: str | None = None
-    ) -> Plan:
-        """Plan a picture's tiles; see the function `cut`."""
-        fixed = self.backend != "torch"
-        return cut(self.manifest, height, width, tile=tile, halo=halo, pattern=pattern, fixed=fixed)
+    ) -> Course:
+        """Choose a picture's course; see `service.planning.chart`."""
+        return chart(self._artifact, height, width, backend=self.backend, tile=tile, halo=halo, pattern=pattern)
 
     def warm(self) -> float:
         """Load every graph and run it once; returns seconds per tile unit, as measured on the largest."""
@@ -146,7 +104,7 @@ class Engine:
     def restore(
         self,
         image: Array,
-        plan: Plan,
+        course: Course,
         *,
         pattern: str | None = None,
         on_progress: Callable[[int, int], object] | None = None,
@@ -154,37 +112,122 @@ class Engine:
         through: Through | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Array:
-        """Restore (H, W, C), values 0..1, to (scale * H, scale * W, C'); `pattern` is that of the plan.
+        """Restore (H, W, C), values 0..1, to (scale * H, scale * W, C'); `pattern` is that of the course.
+
+        An exact course is begun anew with smaller tiles where a single one does not fit in memory. `through` is for
+        plans of one pass alone.
 
         Raises what `imaging.restoration.restore` raises; UnsupportedImage if the network takes other channels.
         """
-        self._check(image)
-        run: Run = self._runner(self.backend, plan.tile_shape[0])
-        if on_batch:
-            run = _observed(run, on_batch)
+        self._check(image.shape[2])
         rows, columns = mosaic.offset(pattern, self.manifest.pattern)
-        restored = restore(
-            mosaic.begun_earlier(image, rows, columns),
-            through(run, plan) if through else run,
-            plan,
+        begun = mosaic.begun_earlier(image, rows, columns)
+        common: dict[str, Any] = {
+            "batch": self._options.batch,
+            "in_channels": self.manifest.in_channels,
+            "on_progress": on_progress,
+            "cancelled": cancelled,
+        }
+        if isinstance(course, Layout):
+            restored = self._staged(begun, course, on_batch, common)
+        else:
+            run: Run = self._runner(self.backend, course.tile_shape[0])
+            if on_batch:
+                run = _observed(run, on_batch)
+            restored = restore(begun, through(run, course) if through else run, course, **common)
+        return restored[rows * self.manifest.scale :, columns * self.manifest.scale :]
+
+    def stream(
+        self,
+        rows: Rows,
+        layout: Layout,
+        channels: int,
+        *,
+        on_progress: Callable[[int, int], object] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Iterator[Array]:
+        """Restore a picture that is read and written by rows, (rows, scale * W, C'); see `imaging.staged.stream`."""
+        self._check(channels)
+        return staged.stream(
+            rows,
+            self._stages(layout, None),
+            layout,
             batch=self._options.batch,
+            channels=channels,
             in_channels=self.manifest.in_channels,
             on_progress=on_progress,
             cancelled=cancelled,
         )
-        return restored[rows * plan.scale :, columns * plan.scale :]
 
     def restore_tiles(
         self, image: Array, plan: Plan, positions: list[tuple[int, int]], *, pattern: str | None = None
     ) -> Array:
         """The network's answers for some of a picture's tiles: (N, C', scale * T, scale * T). Raises as `restore`."""
-        self._check(image)
+        self._check(image.shape[2])
         run = self._runner(self.backend, plan.tile_shape[0])
         whole = mosaic.begun_earlier(image, *mosaic.offset(pattern, self.manifest.pattern))
         return run(read(whole, plan, positions, self.manifest.in_channels))
 
-    def _check(self, image: Array) -> None:
-        channels, taken = image.shape[2], self.manifest.in_channels
+    def _staged(self, image: Array, layout: Layout, on_batch: BatchObserver | None, common: Mapping[str, Any]) -> Array:
+        try:
+            return staged.restore(image, self._stages(layout, on_batch), layout, **common)
+        except OutOfMemory:
+            smaller = self._smaller(layout)
+            if smaller is None:
+                raise
+            log.warning("a tile of %d pixels does not fit in memory; trying %d", layout.tile, smaller.tile)
+        return self._staged(image, smaller, on_batch, common)
+
+    def _smaller(self, layout: Layout) -> Layout | None:
+        """The same picture in tiles of half the side; None where those would have no core."""
+        assert self._artifact.staged
+        with suppress(PlanError):
+            return self._artifact.staged.layout(layout.height, layout.width, layout.tile // 2)
+        return None
+
+    def _stages(self, layout: Layout, on_batch: BatchObserver | None) -> dict[str, Segment]:
+        """The runners of all segments, opened at the first call; the last one's tiles are those that are counted."""
+        description = self._artifact.staged
+        assert description
+        if not self._segments:
+            options = self._options
+            self._segments = segments.open_runs(
+                description, self._folder, self.backend, device=options.device, threads=options.threads, load=self._load
+            )
+        whole = sum(stage.cost for stage in layout.stages)
+        return {
+            stage.name: self._timed(
+                self._segments[stage.name],
+                plan.tile_shape[0] * plan.tile_shape[1] / TILE_UNIT_PIXELS * stage.cost / whole,
+                on_batch,
+                counted=stage is layout.stages[-1],
+            )
+            for stage, plan in zip(layout.stages, layout.plans, strict=True)
+        }
+
+    def _timed(self, run: Segment, units: float, on_batch: BatchObserver | None, *, counted: bool) -> Segment:
+        def timed(*maps: Array) -> Array:
+            start = time.perf_counter()
+            try:
+                answer = run(*maps)
+            except MemoryError:
+                self._tell(on_batch, counted, len(maps[0]), units, None)
+                raise
+            self._tell(on_batch, counted, len(maps[0]), units, time.perf_counter() - start)
+            return answer
+
+        return timed
+
+    def _tell(
+        self, on_batch: BatchObserver | None, counted: bool, tiles: int, units: float, seconds: float | None
+    ) -> None:
+        if self._on_stage:
+            self._on_stage(tiles * units, seconds)
+        if on_batch:
+            on_batch(tiles if counted else 0, seconds)
+
+    def _check(self, channels: int) -> None:
+        taken = self.manifest.in_channels
         if channels != 1 and self.manifest.pattern:
             raise UnsupportedImage(
                 "A mosaic is a grey picture, each pixel under its colour filter; this one has colours already.",

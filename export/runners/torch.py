@@ -6,6 +6,7 @@ The weights file is self-contained: its safetensors header names the network and
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -21,8 +22,10 @@ from export.precision import lower
 from export.runners import BackendError, Runner, cuda_index
 from export.subject import Subject, make_config
 from imaging.errors import OutOfMemory
+from imaging.staged import Run
 from models import build
 from models.network import RestorationNetwork
+from models.segments import Segment, SegmentedNetwork
 
 
 def save(subject: Subject, path: Path, precision: Precision = "fp32") -> None:
@@ -54,6 +57,30 @@ def load(path: Path, *, device: str = "cpu", threads: int | None = None) -> Runn
             raise
 
     return run
+
+
+def load_segments(path: Path, *, device: str = "cpu", threads: int | None = None) -> Mapping[str, Run]:
+    """The network of a file written by `save`, segment by segment. See `export.staged.open_runs`."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    network = lower(fold(read(path)), precision(path)).to(device)
+    assert isinstance(network, SegmentedNetwork)
+    return segment_runs(network)
+
+
+def segment_runs(network: SegmentedNetwork) -> Mapping[str, Run]:
+    """Each segment computed by torch, where the network's weights are; for `imaging.staged`."""
+    device = next(network.parameters()).device
+
+    def runner(segment: Segment) -> Run:
+        def run(*maps: NDArray[np.float32]) -> NDArray[np.float32]:
+            with torch.inference_mode():
+                answer = segment.compute(*(torch.from_numpy(one).to(device) for one in maps))
+            return answer.cpu().numpy()
+
+        return run
+
+    return {segment.name: runner(segment) for segment in network.segments()}
 
 
 def read(path: Path) -> RestorationNetwork:

@@ -24,11 +24,11 @@ from service.api.jobs import JobView
 from service.api.negotiation import RESPOND_ASYNC, accepted_format, preference
 from service.api.problems import responses
 from service.api.uploads import header, received
-from service.engine import cut, tile_units
 from service.errors import RetryLater
 from service.errors import kind as kind_of
 from service.jobs.job import Job, Order
 from service.jobs.queue import JobQueue
+from service.planning import chart, tile_units
 
 router = APIRouter(tags=["restore"])
 
@@ -113,13 +113,14 @@ async def restore(
     wish = preference(prefer, parts.settings.wait_s, parts.settings.max_wait_s)
     try:
         if idempotency_key is None:  # else it may be for a job that was let in long ago
-            await parts.queue.admit(tile_units(cut(artifact.manifest, 1, 1)), body_bytes=0)
+            await parts.queue.admit(tile_units(chart(artifact, 1, 1, backend=parts.settings.backend)), body_bytes=0)
         async with received(request, parts.folder, parts.settings.max_body_bytes) as upload:
             picture = await to_thread.run_sync(
                 header, upload.path, parts.limits, parameters.frame, limiter=parts.probing
             )
             _refuse_giant(picture, artifact.manifest.scale, parts.limits)
-            plan = cut(artifact.manifest, picture.height, picture.width, pattern=parameters.pattern)
+            backend = parts.settings.backend
+            course = chart(artifact, picture.height, picture.width, backend=backend, pattern=parameters.pattern)
             order = Order(
                 task=parameters.task,
                 model=artifact.manifest.name,
@@ -131,8 +132,8 @@ async def restore(
                 pattern=parameters.pattern,
                 width=picture.width,
                 height=picture.height,
-                tiles=len(plan),
-                tile_units=tile_units(plan),
+                tiles=len(course),
+                tile_units=tile_units(course),
                 body_sha256=upload.sha256,
                 body_bytes=upload.size_bytes,
                 owner=owner,

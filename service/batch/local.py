@@ -14,6 +14,7 @@ from service.batch.restorer import Progress, Restoration
 from service.batch.selection import InvalidArgument
 from service.catalogue import Artifact, Catalogue
 from service.engine import Engine, Options
+from service.planning import mode
 from service.settings import Settings
 
 
@@ -54,10 +55,10 @@ class LocalRestorer:
         marks.append(time.perf_counter())
         engine = self._engine = self._engine or Engine(self._artifact, self._options)
         height, width = picture.pixels.shape[:2]
-        plan = engine.cut(height, width, tile=choices.tile, halo=choices.halo, pattern=choices.pattern)
+        course = engine.chart(height, width, tile=choices.tile, halo=choices.halo, pattern=choices.pattern)
         marks.append(time.perf_counter())
-        on_progress(0, len(plan))
-        pixels = engine.restore(picture.visible, plan, pattern=choices.pattern, on_progress=on_progress)
+        on_progress(0, len(course))
+        pixels = engine.restore(picture.visible, course, pattern=choices.pattern, on_progress=on_progress)
         restored = picture.restored(pixels)
         marks.append(time.perf_counter())
         content = encode(restored, format=format, quality=choices.quality, keep=choices.keep)
@@ -69,9 +70,11 @@ class LocalRestorer:
             "model": engine.manifest.name,
             "version": engine.manifest.version,
             "backend": engine.backend,
-            "tile": plan.tile_shape[0],
-            "halo": plan.halo,
-            "tiles": len(plan),
+            "mode": mode(course),
+            "tile": course.tile,
+            "halo": course.halo,
+            "tiles": len(course),
+            "work": round(course.work, 3),
             "seconds": {stage: round(end - start, 4) for stage, start, end in stages},
         }
         return Restoration(content, width, height, facts)

@@ -79,7 +79,9 @@ class Helper:
         try:
             engine = self._inference.engine(job.order.model)
             image = codec.decode(self._blobs.get(f"uploads/{job_id}"), self._limits, frame=job.order.frame).visible
-            plan = engine.cut(*image.shape[:2], pattern=job.order.pattern)
+            plan = engine.chart(*image.shape[:2], pattern=job.order.pattern)
+            if not isinstance(plan, Plan):  # in one pass alone are tiles independent of one another
+                return
             ours = leases.fingerprint(engine, plan, job.order.model_label)
             if self._redis.hget(f"unseam:tiles:{job_id}", "plan") == ours.encode():
                 self._compute(job, engine, image, plan)

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from export import runners
 from export.runners import Runner
 from service.catalogue import Artifact, Catalogue
-from service.engine import TILE_UNIT_PIXELS, Engine, Options
+from service.engine import Engine, Options
 from service.jobs.batching import Batcher
 from service.jobs.pace import Pace
 from service.metrics import Metrics
+from service.planning import TILE_UNIT_PIXELS
 
 log = logging.getLogger(__name__)
 
@@ -88,19 +89,26 @@ class Inference:
     def _warm(self, artifact: Artifact) -> Engine:
         manifest = artifact.manifest
 
-        def observe(tiles: NDArray[np.float32], seconds: float | None) -> None:
+        def observe(units: float, seconds: float | None) -> None:
             if seconds is None:
                 self._metrics.oom_retries.inc()
                 return
-            count, _, height, width = tiles.shape
-            self._pace.observe(manifest.name, count * height * width / TILE_UNIT_PIXELS, seconds)
-            self._metrics.batch_size.observe(count)
+            self._pace.observe(manifest.name, units, seconds)
             self._metrics.worker_last_progress.set_to_current_time()
 
-        def load(backend: str, path: Path, **options: Any) -> Runner:
-            return self.batcher.shared(self.batcher.call(lambda: self._load(backend, path, **options)), observe)
+        def observe_batch(tiles: NDArray[np.float32], seconds: float | None) -> None:
+            count, _, height, width = tiles.shape
+            observe(count * height * width / TILE_UNIT_PIXELS, seconds)
+            if seconds is not None:
+                self._metrics.batch_size.observe(count)
 
-        engine = Engine(artifact, self._options, load=load)
+        def load(backend: str, path: Path, **options: Any) -> Callable[..., Any]:
+            runner = self.batcher.call(lambda: self._load(backend, path, **options))
+            if options.get("one_of_many"):  # a segment's tiles have whatever shape their picture gave them
+                return lambda *maps: self.batcher.call(lambda: runner(*maps))
+            return self.batcher.shared(runner, observe_batch)
+
+        engine = Engine(artifact, self._options, load=load, on_stage=observe)
         engine.warm()
         return engine
 

@@ -164,8 +164,8 @@ class Pipeline:
         picture, engine = work.picture, self._inference.engine(work.order.model)
         assert picture is not None
         pattern = work.order.pattern
-        plan = engine.cut(*picture.pixels.shape[:2], pattern=pattern)
-        self._update(work.job_id, tiles_total=len(plan))
+        course = engine.chart(*picture.pixels.shape[:2], pattern=pattern)
+        self._update(work.job_id, tiles_total=len(course))
         inside = 0.0
 
         def on_batch(tiles: int, seconds: float | None) -> None:
@@ -176,7 +176,7 @@ class Pipeline:
         start = time.perf_counter()
         restored = engine.restore(
             picture.visible,
-            plan,
+            course,
             pattern=pattern,
             on_progress=lambda done, total: self._update(work.job_id, tiles_done=done, tiles_total=total),
             on_batch=on_batch,

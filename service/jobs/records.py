@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from service.engine import TILE_UNIT_PIXELS
 from service.errors import Failure
 from service.jobs.job import Job, Order, Result, State
+from service.planning import TILE_UNIT_PIXELS
 
 UNFINISHED: Final = "unseam:unfinished"
 EXPIRING: Final = "unseam:expiring"

@@ -15,7 +15,6 @@ from typing import Any, Final
 import redis
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
-from service.engine import TILE_UNIT_PIXELS
 from service.errors import (
     IdempotencyKeyReused,
     JobFailed,
@@ -35,6 +34,7 @@ from service.jobs.queue import Backlog, Outlook
 from service.jobs.records import script
 from service.jobs.spool import Spool
 from service.metrics import Metrics
+from service.planning import TILE_UNIT_PIXELS
 from service.settings import Settings
 
 log = logging.getLogger(__name__)

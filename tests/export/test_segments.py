@@ -11,6 +11,7 @@ from export import segments, staged
 from export.fold import fold
 from export.manifest import ManifestError
 from export.pictures import dead_leaves
+from export.runners.torch import segment_runs
 from export.seams import whole
 from imaging.errors import PlanError
 from imaging.staged import economical, restore
@@ -48,7 +49,7 @@ def test_torch_and_onnx_segments_agree(exported) -> None:
     network, folder, description = exported
     picture = dead_leaves(70, 3)
     plan = description.layout(70, 70, 64)
-    by_torch = restore(picture, segments.torch_runs(network), plan)
+    by_torch = restore(picture, segment_runs(network), plan)
     by_onnx = restore(picture, staged.open_runs(description, folder, threads=1), plan)
     assert np.abs(by_torch - by_onnx).max() < 4e-5
 

@@ -11,7 +11,8 @@ from export.runners import BackendError
 from imaging.errors import OutOfMemory, PlanError, UnsupportedImage
 from imaging.mosaic import PATTERNS
 from service.catalogue import Artifact
-from service.engine import Engine, Options, cut, tile_units
+from service.engine import Engine, Options
+from service.planning import cut, tile_units
 
 DIGEST = "0" * 64
 
@@ -58,7 +59,7 @@ def test_an_engine_restores_a_picture_and_reports_each_batch(tmp_path: Path) -> 
     engine = Engine(Artifact(tmp_path, ladder(64)), Options(batch=4), load=lambda *_, **__: Inverter())
     image = np.random.default_rng(0).random((100, 150, 3), dtype=np.float32)
     batches: list[int] = []
-    plan = engine.cut(100, 150)
+    plan = engine.chart(100, 150)
     restored = engine.restore(image, plan, on_batch=lambda tiles, seconds: batches.append(tiles))
     np.testing.assert_allclose(restored, 1 - image, atol=1e-6)
     assert sum(batches) == len(plan)
@@ -75,7 +76,7 @@ def test_a_batch_that_does_not_fit_is_reported_and_halved(tmp_path: Path) -> Non
     image = np.random.default_rng(0).random((100, 150, 3), dtype=np.float32)
     reports: list[tuple[int, bool]] = []
     engine.restore(
-        image, engine.cut(100, 150), on_batch=lambda tiles, seconds: reports.append((tiles, seconds is None))
+        image, engine.chart(100, 150), on_batch=lambda tiles, seconds: reports.append((tiles, seconds is None))
     )
     assert reports[:2] == [(4, True), (2, False)]
 
@@ -108,7 +109,7 @@ def test_each_graph_is_loaded_once(tmp_path: Path) -> None:
 def test_a_picture_of_other_channels_is_refused(tmp_path: Path) -> None:
     engine = Engine(Artifact(tmp_path, ladder(64, in_channels=1, out_channels=3)), load=lambda *_, **__: Inverter())
     with pytest.raises(UnsupportedImage, match=r"takes pictures of 1 channel.* has 3"):
-        engine.restore(np.zeros((8, 8, 3), dtype=np.float32), engine.cut(8, 8))
+        engine.restore(np.zeros((8, 8, 3), dtype=np.float32), engine.chart(8, 8))
 
 
 def sorter(tiles: np.ndarray) -> np.ndarray:
@@ -124,7 +125,7 @@ def test_a_mosaic_of_every_pattern_goes_through_a_network_of_one(tmp_path: Path,
     fields = {"task": "demosaic", "in_channels": 1, "pattern": "rggb"}
     engine = Engine(Artifact(tmp_path, ladder(64, **fields)), load=lambda *_, **__: sorter)
     mosaic = np.random.default_rng(0).random((101, 150, 1), dtype=np.float32) + 0.1
-    plan = engine.cut(101, 150, pattern=pattern)
+    plan = engine.chart(101, 150, pattern=pattern)
     colours = engine.restore(mosaic, plan, pattern=pattern)
     assert colours.shape == (101, 150, 3)
     for at, colour in enumerate(pattern or "rggb"):
@@ -138,4 +139,4 @@ def test_a_picture_with_colours_is_no_mosaic(tmp_path: Path) -> None:
     fields = {"task": "demosaic", "in_channels": 1, "pattern": "rggb"}
     engine = Engine(Artifact(tmp_path, ladder(64, **fields)), load=lambda *_, **__: sorter)
     with pytest.raises(UnsupportedImage, match="A mosaic is a grey picture"):
-        engine.restore(np.zeros((8, 8, 3), np.float32), engine.cut(8, 8))
+        engine.restore(np.zeros((8, 8, 3), np.float32), engine.chart(8, 8))
