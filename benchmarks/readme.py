@@ -1,7 +1,8 @@
 """The README's tables, made from what was measured: `python -m benchmarks.readme` writes them in place.
 
 Each stands between `<!-- name -->` and `<!-- /name -->`. Quality is the shipped cards' (`unseam eval NAME` measures it
-again), counts are `unseam models count` beside the papers' (benchmarks/published.toml).
+again) beside what classical methods reach (`python -m benchmarks.baselines`); counts are `unseam models count` beside
+the papers' (benchmarks/published.toml).
 """
 
 from __future__ import annotations
@@ -11,32 +12,42 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.baselines import stored
 from models.count import Count, count_all
 from models.registry import Card, cards
+from training.recipe import Recipe
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
 
 
-def quality(shipped: Iterable[Card]) -> str:
-    """A row per model and validation set: PSNR and SSIM of the input and of the restored picture, on Y."""
-    rows = [
-        (
-            card.task,
-            f"`{card.name}`",
-            name,
-            str(both["restored"]["pictures"]),
-            _shown(both.get("input")),
-            _shown(both["restored"]),
-        )
-        for card in shipped
-        for name, both in card.figures.items()
-    ]
-    return _table(("task", "model", "pictures never trained on", "n", "input", "restored"), rows)
+def quality(shipped: Iterable[Card], classical: Mapping[str, Any]) -> str:
+    """A row per model and validation set: PSNR and SSIM of input, classical methods and restored picture.
+
+    On Y or RGB, as the recipe's validation set says.
+    """
+    rows = []
+    for card in shipped:
+        sets = {chosen.name: chosen for chosen in Recipe.named(card.recipe).validation}
+        for name, both in card.figures.items():
+            space = "y" if sets[name].luma else "rgb"
+            methods = classical.get(card.recipe, {}).get(name, {})
+            rows.append(
+                (
+                    card.task,
+                    f"`{card.name}`",
+                    name,
+                    space.upper(),
+                    _shown(both.get("input"), space),
+                    ", ".join(f"{method} {_shown(figures, space)}" for method, figures in methods.items()),
+                    _shown(both["restored"], space),
+                )
+            )
+    return _table(("task", "model", "pictures never trained on", "on", "input", "classical", "restored"), rows)
 
 
-def _shown(figures: Mapping[str, Any] | None) -> str:
-    return f"{figures['psnr_y_db']:.2f} / {figures['ssim_y']:.4f}" if figures else ""
+def _shown(figures: Mapping[str, Any] | None, space: str) -> str:
+    return f"{figures[f'psnr_{space}_db']:.2f} / {figures[f'ssim_{space}']:.4f}" if figures else ""
 
 
 def counts(measured: Mapping[str, Count]) -> str:
@@ -74,5 +85,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 if __name__ == "__main__":
     README.write_text(
-        filled(README.read_text(), {"quality": lambda: quality(cards()), "counts": lambda: counts(count_all())})
+        filled(
+            README.read_text(), {"quality": lambda: quality(cards(), stored()), "counts": lambda: counts(count_all())}
+        )
     )

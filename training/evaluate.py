@@ -32,12 +32,12 @@ def evaluate(
     """Measure the restored pictures and, where its size is the target's, the degraded ones as they came: by name."""
     after, before = [], []
     for example in shown:
-        after.append(_figures(restored(network, example.degraded, device), example.target, border))
+        after.append(compare(restored(network, example.degraded, device), example.target, border))
         if example.degraded.shape == example.target.shape:
-            before.append(_figures(example.degraded.clip(0, 1), example.target, border))
+            before.append(compare(example.degraded.clip(0, 1), example.target, border))
     if not after:
         raise DatasetError("there are no pictures to measure on")
-    return {"restored": _mean(after)} | ({"input": _mean(before)} if before else {})
+    return {"restored": mean(after)} | ({"input": mean(before)} if before else {})
 
 
 def folder_examples(folder: Path) -> Iterator[Example]:
@@ -51,7 +51,8 @@ def folder_examples(folder: Path) -> Iterator[Example]:
         yield Example(path.name, read(path), read(targets[path.stem]))
 
 
-def _figures(image: Array, target: Array, border: int) -> list[float]:
+def compare(image: Array, target: Array, border: int) -> list[float]:
+    """Return PSNR and SSIM on RGB, then on Y, of one answer; `border` pixels are left out on every side."""
     if target.shape[-1] == 1:
         grey = [min(psnr(image, target, border), 100.0), ssim(image, target, border)]
         return grey * 2
@@ -64,5 +65,6 @@ def _figures(image: Array, target: Array, border: int) -> list[float]:
     ]
 
 
-def _mean(rows: list[list[float]]) -> Figures:
+def mean(rows: list[list[float]]) -> Figures:
+    """Average what `compare` found for several pictures."""
     return Figures(len(rows), *(round(float(value), 4) for value in np.mean(rows, axis=0)))
