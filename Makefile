@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup serve test check bench gallery faults up up-cpu test-compose
+.PHONY: setup serve test check bench figures gallery faults up up-cpu test-compose
 
 setup: .venv/developing
 
@@ -35,6 +35,9 @@ bench: setup
 	$(BIN)/unseam bench engine
 	$(BIN)/unseam bench tiling
 	$(BIN)/unseam bench http
+
+figures: setup
+	$(BIN)/python -m benchmarks.figures
 
 gallery: setup
 	$(BIN)/python -m benchmarks.gallery
