@@ -2,6 +2,7 @@
 
 Each picture has a thread of its own that asks for a few tiles and waits for the answers, so it never has more than that
 in the queue. A batch takes one tile of each asker in turn: a thumbnail beside a gigapixel waits for one batch, no more.
+Calls that cannot share a batch, such as those of a network's segments, take turns with batches.
 """
 
 from __future__ import annotations
@@ -123,12 +124,14 @@ class Batcher:
             raise RuntimeError("the inference thread has ended")
 
     def _loop(self) -> None:
+        called = False
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._stopping or self._calls or self._requests)
                 if self._stopping:
                     break
-                call = self._calls.popleft() if self._calls else None
+                called = bool(self._calls) and not (called and self._requests)  # they take turns
+                call = self._calls.popleft() if called else None
                 slots = [] if call else self._gather()
             self.busy_since = time.monotonic()
             if call:

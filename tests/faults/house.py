@@ -61,10 +61,10 @@ class House:
 
     def __init__(self, folder: Path, artifacts: Path, blobs: Path) -> None:
         self.folder, self.blobs = folder, blobs
-        self._clocks = {name: folder / f"{name}.clock" for name in ("janitor", "redis", "worker")}
+        self._clocks = {name: folder / f"{name}.clock" for name in ("janitor", "worker")}
         for clock in self._clocks.values():
             clock.write_text("+0")
-        self.redis = RedisServer(folder / "redis", environment=self._with_clock("redis", dict(os.environ)))
+        self.redis = RedisServer(folder / "redis")
         self.redis.start()
         environment = os.environ | {
             "UNSEAM_REDIS_URL": self.redis.url,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -87,6 +88,30 @@ def test_networks_take_turns(batcher: Callable[..., Batcher]) -> None:
         recorder.batches = _Noting(order, number)
     ask_all(lambda request: runs[int(request[0, 0, 0, 0]) % 2](request), first, tiles(0), tiles(*[2] * 6), tiles(1, 1))
     assert order == [0, 0, 1, 0, 0]
+
+
+def test_a_thumbnail_waits_for_one_call_however_many_are_wanted(batcher: Callable[..., Batcher]) -> None:
+    one, recorder, order = batcher(4), Recorder(), []
+    recorder.may.set()
+    recorder.batches = _Noting(order, 1)
+    entered, go = threading.Event(), threading.Event()
+
+    def first() -> None:
+        entered.set()
+        assert go.wait(10)
+
+    with ThreadPoolExecutor(8) as threads:
+        running = threads.submit(one.call, first)
+        assert entered.wait(10)
+        calls = [threads.submit(one.call, lambda: order.append(0)) for _ in range(5)]
+        thumbnail = threads.submit(one.shared(recorder), tiles(1))
+        deadline = time.monotonic() + 10
+        while len(one._calls) + len(one._requests) < 6:
+            assert time.monotonic() < deadline
+        go.set()
+        for future in (running, thumbnail, *calls):
+            future.result(10)
+    assert order == [1, 0, 0, 0, 0, 0]
 
 
 class _Noting(list[list[float]]):

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -37,11 +37,11 @@ def free_port() -> int:
 class RedisServer:
     """`redis-server` with its data in a folder, on a port of the loopback; can be paused, killed and started again."""
 
-    def __init__(self, folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         if shutil.which("redis-server") is None:
             pytest.skip("redis-server is not installed: tests/install-system-packages")
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.port, self._environment = folder, free_port(), environment
+        self.folder, self.port = folder, free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._command = [
             "redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder),
@@ -52,7 +52,7 @@ class RedisServer:
         self.client = redis.Redis(port=self.port, socket_timeout=5)
 
     def start(self) -> None:
-        self.process = subprocess.Popen(self._command, env=self._environment)
+        self.process = subprocess.Popen(self._command)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             with contextlib.suppress(redis.RedisError):
