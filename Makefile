@@ -44,9 +44,13 @@ gallery: setup
 
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
+# One worker for each.
+GPUS ?= $(shell nvidia-smi --list-gpus 2>/dev/null | grep -c .)
+
 up:
+	@test $(GPUS) -gt 0 || { echo "nvidia-smi lists no GPU here; make up-cpu does without" >&2; exit 2; }
 	deploy/prepare
-	cd deploy && $(COMPOSE) --profile gpu up --build --detach
+	cd deploy && $(COMPOSE) --profile gpu up --build --detach --scale worker=$(GPUS)
 
 up-cpu:
 	deploy/prepare
