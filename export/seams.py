@@ -6,7 +6,7 @@ fades depends on the weights. So the halo is measured for each of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ def calibrate(
     runner: Runner,
     tile: int,
     on_halo: Callable[[int], object] = lambda halo: None,
+    shown: Sequence[Picture] = (),
 ) -> tuple[Seams, ...]:
     """Find the smallest halo whose tiled pictures are within half an LSB of the untiled ones everywhere.
 
@@ -40,24 +41,33 @@ def calibrate(
         runner: the exported graph; it restores them in tiles.
         tile: the graph's tile.
         on_halo: told each halo before it is measured.
+        shown: further pictures, of `side` pixels, to measure on: damaged as the network's task has it.
 
     Returns:
         The figures of every halo tried; the last one is the one to use.
     """
     tried: list[Seams] = []
-    for figures in measure(network, runner, tile, _told(halos(tile, network.lattice), on_halo)):
+    for figures in measure(network, runner, tile, _told(halos(tile, network.lattice), on_halo), shown):
         tried.append(figures)
         if figures.max_lsb < MAX_LSB:
             break
     return tuple(tried)
 
 
-def measure(network: RestorationNetwork, runner: Runner, tile: int, tried: Iterable[int]) -> Iterator[Seams]:
+def side(tile: int) -> int:
+    """Of the pictures measured on: more than two tiles and no multiple of the lattice.
+
+    So cuts, overlaps and the padded border all occur.
+    """
+    return tile + tile // 2 + 37
+
+
+def measure(
+    network: RestorationNetwork, runner: Runner, tile: int, tried: Iterable[int], shown: Sequence[Picture] = ()
+) -> Iterator[Seams]:
     """The figures of each halo, one after the other, on the same pictures; see `calibrate`."""
-    # More than two tiles a side and no multiple of the lattice: cuts, overlaps and the padded border all occur.
-    side = tile + tile // 2 + 37
-    photographs = pictures.photographs(2, side, network.in_channels)
-    chosen = photographs or [pictures.dead_leaves(side, network.in_channels)]
+    photographs = pictures.photographs(2, side(tile), network.in_channels)
+    chosen = [*(photographs or [pictures.dead_leaves(side(tile), network.in_channels)]), *shown]
     untiled = [whole(network, picture) for picture in chosen]
     for halo in tried:
         figures = [_compare(network, runner, tile, halo, *pair) for pair in zip(chosen, untiled, strict=True)]

@@ -61,6 +61,10 @@ class Metadata:
     chunks: tuple[tuple[bytes, bytes], ...] = ()
     geography: tuple[Tag, ...] = ()
 
+    def enlarged(self, scale: int) -> Metadata:
+        """Of the same picture with sides `scale` times as long."""
+        return replace(self, geography=enlarged(self.geography, scale))
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -87,8 +91,15 @@ class Picture:
         """The pixels to restore: where nothing shows, the colour of what shows nearby.
 
         Files often hold black under full transparency; a network would let it bleed into the edges as a dark fringe.
+        Of three channels that are equal everywhere there is one, so that grey stays grey.
         """
-        return self.pixels if self.alpha is None else fill_transparent(self.pixels, self.alpha)
+        pixels = self.pixels[..., :1] if self._grey() else self.pixels
+        return pixels if self.alpha is None else fill_transparent(pixels, self.alpha)
+
+    def _grey(self) -> bool:
+        first = self.pixels[..., :1]
+        # A row tells nearly every colour picture, at no cost.
+        return bool((self.pixels[:1] == first[:1]).all() and (self.pixels == first).all())
 
     def restored(self, pixels: Array) -> Picture:
         """The same picture with restored pixels (scale * H, scale * W, C'); alpha is enlarged along with them.
@@ -100,5 +111,5 @@ class Picture:
         if (new_height, new_width) != (height * scale, width * scale) or scale < 1:
             raise ValueError(f"{new_width} x {new_height} is no whole multiple of {width} x {height}")
         alpha = None if self.alpha is None else enlarge(self.alpha, scale)
-        metadata = replace(self.metadata, geography=enlarged(self.metadata.geography, scale))
-        return replace(self, pixels=pixels, alpha=alpha, metadata=metadata)
+        pixels = np.repeat(pixels, max(self.pixels.shape[2] // pixels.shape[2], 1), axis=2)
+        return replace(self, pixels=pixels, alpha=alpha, metadata=self.metadata.enlarged(scale))

@@ -12,10 +12,12 @@ from pathlib import Path
 import torch
 
 from export.parity import answers
-from export.seams import calibrate
+from export.pictures import dead_leaves
+from export.seams import calibrate, side
 from export.stage import Options
 from models.build import create, load_weights
 from models.registry import PATTERN, Card
+from training import degradations
 from training.evaluate import Figures, evaluate
 from training.recipe import Recipe
 from training.validation import examples
@@ -76,12 +78,17 @@ def card_of(
 def calibrated_halo(recipe: Recipe, weights: Path) -> int:
     """The halo that keeps tiled pictures within half an LSB of untiled ones, so that no export has to search for it.
 
-    It is measured on the torch network, at the largest tile of the ladder that is exported by default.
+    It is measured on the torch network, at the largest tile of the ladder that is exported by default, also on a
+    picture damaged as the recipe has it: on a flawless one a network does little, and what it does reaches less far.
     """
     network = create(recipe.network, recipe.config)
     load_weights(network, weights)
     network.eval()
-    return calibrate(network, lambda tiles: answers(network, tiles), max(Options().ladder(network.lattice)))[-1].halo
+    tile = max(Options().ladder(network.lattice))
+    flawless = torch.from_numpy(dead_leaves(side(tile) * network.scale, 3)).permute(2, 0, 1).unsqueeze(0)
+    damaged, _ = degradations.create(**recipe.degradation)(flawless, torch.Generator().manual_seed(0))
+    shown = [picture.permute(1, 2, 0).numpy() for picture in damaged.clamp(0, 1)]
+    return calibrate(network, lambda tiles: answers(network, tiles), tile, shown=shown)[-1].halo
 
 
 def check_better(new: Card, old: Card, by_luma: Mapping[str, bool]) -> None:
