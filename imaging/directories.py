@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from io import SEEK_END
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -17,6 +21,7 @@ _POINTERS = {EXIF, GPS, INTEROPERABILITY}
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _WORDS = {5: 4, 10: 4}  # a rational is two 4-byte words; every other type is one word
 _LONG = 4
+MAX_POINTER = 2**32 - 2**20  # a pointer to a directory of EXIF has 32 bits
 _PIXEL_SCALE, _TIE_POINTS, _TRANSFORMATION = 33550, 33922, 34264
 
 DAMAGE = (struct.error, IndexError, KeyError, ValueError)
@@ -94,6 +99,30 @@ def walk(data: bytes, wanted: frozenset[int]) -> Iterator[tuple[Tag, ...]]:
 
 def appended(data: bytes, tags: Iterable[Tag]) -> bytes:
     """The same little-endian TIFF with further tags in its first directory, which is written anew at the end."""
+    layout, tail, start = _rewritten(data, tags)
+    out = bytearray(data + tail)
+    struct.pack_into(layout.offset, out, layout.first, start)
+    return bytes(out)
+
+
+def append_to_file(path: Path, tags: Iterable[Tag]) -> None:
+    """Give a little-endian TIFF of any size further tags, as `appended` does, in place.
+
+    Directories of EXIF are pointed to with 32 bits, so beyond 4 GiB such tags are left out.
+    """
+    with path.open("r+b") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as mapped:
+        if len(mapped) >= MAX_POINTER:
+            tags = (tag for tag in tags if tag.number not in _POINTERS)
+        if tags := tuple(tags):
+            layout, tail, start = _rewritten(cast(bytes, mapped), tags)
+            file.seek(0, SEEK_END)
+            file.write(tail)
+            file.seek(layout.first)
+            file.write(struct.pack(layout.offset, start))
+
+
+def _rewritten(data: bytes, tags: Iterable[Tag]) -> tuple[_Layout, bytes, int]:
+    """The first directory anew, as bytes for the file's end, and where in the file it then begins."""
     layout = _Layout.of(data)
     offset = struct.unpack_from(layout.offset, data, layout.first)[0]
     first, count = _entries(data, layout, offset)
@@ -102,10 +131,9 @@ def appended(data: bytes, tags: Iterable[Tag]) -> bytes:
     for at in range(first, first + count * size, size):
         entries[struct.unpack_from("<H", data, at)[0]] = data[at : at + size]
     following = struct.unpack_from(layout.offset, data, first + count * size)[0]
-    out = bytearray(data)
-    start = _write(out, layout, tags, entries, following)
-    struct.pack_into(layout.offset, out, layout.first, start)
-    return bytes(out)
+    tail = _Tail(len(data))
+    start = _write(tail, layout, tags, entries, following)
+    return layout, bytes(tail.written), start
 
 
 def as_file(tags: Iterable[Tag]) -> bytes:
@@ -165,7 +193,7 @@ def _read(data: bytes, layout: _Layout, offset: int, wanted: frozenset[int] | No
     return tuple(tags)
 
 
-def _write(out: bytearray, layout: _Layout, tags: Iterable[Tag], entries: dict[int, bytes], following: int = 0) -> int:
+def _write(out: _Tail, layout: _Layout, tags: Iterable[Tag], entries: dict[int, bytes], following: int = 0) -> int:
     """Put a directory of ready entries and further tags at the end of `out`; returns where it begins."""
     entries = dict(entries)
     for tag in tags:
@@ -184,8 +212,19 @@ def _write(out: bytearray, layout: _Layout, tags: Iterable[Tag], entries: dict[i
     return _put(out, struct.pack(layout.count, len(entries)) + body + struct.pack(layout.offset, following))
 
 
-def _put(out: bytearray, data: bytes) -> int:
+def _put(out: _Tail, data: bytes) -> int:
     """Append at a word's border; returns where."""
-    out.extend(b"\0" * (len(out) % 2))
-    out.extend(data)
+    out.written.extend(b"\0" * (len(out) % 2))
+    out.written.extend(data)
     return len(out) - len(data)
+
+
+@dataclass
+class _Tail:
+    """What comes behind the first `before` bytes of a file."""
+
+    before: int
+    written: bytearray = field(default_factory=bytearray)
+
+    def __len__(self) -> int:
+        return self.before + len(self.written)

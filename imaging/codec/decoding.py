@@ -39,17 +39,17 @@ def decode(data: bytes, limits: Limits | None = None, *, frame: int | None = Non
     """
     check(data, limits or Limits(), frame)
     header, image = open_header(data, frame or 0)
-    metadata = _metadata(header, image, data, frame or 0)
+    metadata = describe(header, image, data, frame or 0)
     values = _values(header, data, frame or 0)
-    pixels = _to_unit(values[..., : header.channels], header.depth)
-    alpha = _to_unit(values[..., -1], header.depth) if header.alpha else None
+    pixels = to_unit(values[..., : header.channels], header.depth)
+    alpha = to_unit(values[..., -1], header.depth) if header.alpha else None
     return Picture(pixels, alpha, max(header.depth, 8), header.format, header.lossless, metadata)
 
 
 def _values(header: Header, data: bytes, frame: int) -> NDArray[Any]:
     """The stored values, upright: (H, W, bands), uint8 or uint16."""
     # Rows can be decoded one after the other; turning needs all of them.
-    options = {"access": "sequential"} if header.orientation == 1 else {}
+    options: dict[str, Any] = {"access": "sequential"} if header.orientation == 1 else {}
     if header.format is Format.JPEG:
         try:
             return _upright(open_header(data, frame, fail_on="warning", **options)[1])
@@ -72,14 +72,16 @@ def _damaged(header: Header, error: Exception) -> BadImage:
     return BadImage(f"This {header.format.label} is damaged or cut short: {reason(error)}.", format=header.format)
 
 
-def _to_unit(values: NDArray[Any], depth: int) -> NDArray[np.float32]:
+def to_unit(values: NDArray[Any], depth: int) -> NDArray[np.float32]:
     """Stored values to 0..1. In 16 bits, the library holds 10- and 12-bit values at the upper end."""
     top = 255 if values.dtype == np.uint8 else ((1 << depth) - 1) << (16 - depth)
     unit: NDArray[np.float32] = np.divide(values, np.float32(top), dtype=np.float32)
     return unit
 
 
-def _metadata(header: Header, image: pyvips.Image, data: bytes, frame: int) -> Metadata:
+def describe(header: Header, image: pyvips.Image, data: bytes, frame: int) -> Metadata:
+    """Profile, EXIF and the like."""
+
     def blob(field: str) -> bytes | None:
         return bytes(image.get(field)) if image.get_typeof(field) else None
 

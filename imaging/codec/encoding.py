@@ -20,8 +20,8 @@ Keep = Literal["all", "no-location", "none"]
 DEFAULT_QUALITY = 95
 _MAX_SIDE = {Format.JPEG: 65_535, Format.WEBP: 16_383, Format.AVIF: 16_384}
 _MM_PER_INCH = 25.4
-_UNKNOWN_DPI = (72.0, 72.0)  # what EXIF prescribes where the resolution is unknown
-_CLASSIC_TIFF_BYTES = 3_900_000_000  # a TIFF of 32-bit offsets ends at 4 GiB
+UNKNOWN_DPI = (72.0, 72.0)  # what EXIF prescribes where the resolution is unknown
+CLASSIC_TIFF_BYTES = 3_900_000_000  # a TIFF of 32-bit offsets ends at 4 GiB
 _ROWS_AT_ONCE = 256
 
 
@@ -51,9 +51,9 @@ def encode(
     format = picture.format if format is None else format
     if quality is not None and not 1 <= quality <= 100:
         raise ValueError(f"quality must be 1 to 100, not {quality}")
-    _refuse_loss(picture, format)
-    depth = _depth(picture, format)
-    metadata = _kept(picture.metadata, keep)
+    refuse_loss(picture, format)
+    depth = stored_depth(picture, format)
+    metadata = kept(picture.metadata, keep)
     image = _with_metadata(_to_image(picture, depth), metadata)
     options = _options(
         format,
@@ -61,7 +61,7 @@ def encode(
         quality=DEFAULT_QUALITY if quality is None else quality,
         chroma=chroma,
         lossless=picture.lossless and quality is None,
-        big=image.width * image.height * image.bands * depth // 8 > _CLASSIC_TIFF_BYTES,
+        big=image.width * image.height * image.bands * depth // 8 > CLASSIC_TIFF_BYTES,
     )
     # Asked to keep EXIF, the library makes one up where there is none.
     options["keep"] = "icc:xmp:iptc:other" + (":exif" if metadata.exif else "")
@@ -75,7 +75,8 @@ def encode(
     return data
 
 
-def _refuse_loss(picture: Picture, format: Format) -> None:
+def refuse_loss(picture: Picture, format: Format) -> None:
+    """Raise UnsupportedImage or ImageTooLarge for what a kind of file cannot hold."""
     height, width = picture.pixels.shape[:2]
     allowed = _MAX_SIDE.get(format)
     if allowed and max(height, width) > allowed:
@@ -92,7 +93,8 @@ def _refuse_loss(picture: Picture, format: Format) -> None:
         raise UnsupportedImage(f"Only a PNG can hold this picture's gamma of {gamma}. Ask for PNG.", gamma=gamma)
 
 
-def _depth(picture: Picture, format: Format) -> int:
+def stored_depth(picture: Picture, format: Format) -> int:
+    """Bits per value in a kind of file."""
     if picture.depth == 8 or format in (Format.JPEG, Format.WEBP):
         return 8
     if format is Format.AVIF:
@@ -106,21 +108,22 @@ def _to_image(picture: Picture, depth: int) -> pyvips.Image:
     values = np.empty((height, width, bands), dtype=np.uint8 if depth == 8 else np.uint16)
     for top in range(0, height, _ROWS_AT_ONCE):  # no second picture in float
         rows = np.s_[top : top + _ROWS_AT_ONCE]
-        values[rows, :, :channels] = _from_unit(picture.pixels[rows], depth)
+        values[rows, :, :channels] = as_stored(picture.pixels[rows], depth)
         if picture.alpha is not None:
-            values[rows, :, -1] = _from_unit(picture.alpha[rows], depth)
+            values[rows, :, -1] = as_stored(picture.alpha[rows], depth)
     image = pyvips.Image.new_from_memory(values.data, width, height, bands, "uchar" if depth == 8 else "ushort")
     grey, colour = ("b-w", "srgb") if depth == 8 else ("grey16", "rgb16")
     return image.copy(interpretation=grey if channels == 1 else colour)
 
 
-def _from_unit(values: NDArray[np.float32], depth: int) -> NDArray[np.float32]:
+def as_stored(values: NDArray[np.float32], depth: int) -> NDArray[np.float32]:
     """0..1 to stored values; 10 and 12 bits lie at the upper end of 16."""
     steps: NDArray[np.float32] = np.rint(np.clip(values, 0, 1) * ((1 << depth) - 1))
     return steps * (1 << (16 - depth)) if 8 < depth < 16 else steps
 
 
-def _kept(metadata: Metadata, keep: Keep) -> Metadata:
+def kept(metadata: Metadata, keep: Keep) -> Metadata:
+    """What is written of the metadata; see `encode`."""
     if keep == "all":
         return metadata
     if keep == "none":
@@ -136,7 +139,7 @@ def _kept(metadata: Metadata, keep: Keep) -> Metadata:
 
 
 def _with_metadata(image: pyvips.Image, metadata: Metadata) -> pyvips.Image:
-    across, down = metadata.dpi or _UNKNOWN_DPI
+    across, down = metadata.dpi or UNKNOWN_DPI
     image = image.copy(xres=across / _MM_PER_INCH, yres=down / _MM_PER_INCH)
     blobs = {"icc-profile-data": metadata.icc, "exif-data": metadata.exif}
     blobs |= {"xmp-data": metadata.xmp, "iptc-data": metadata.iptc}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyvips
@@ -16,11 +17,11 @@ from imaging.picture import Format
 pyvips.cache_set_max(0)
 
 _LOADERS = {
-    Format.JPEG: pyvips.Image.jpegload_buffer,
-    Format.PNG: pyvips.Image.pngload_buffer,
-    Format.WEBP: pyvips.Image.webpload_buffer,
-    Format.TIFF: pyvips.Image.tiffload_buffer,
-    Format.AVIF: pyvips.Image.heifload_buffer,
+    Format.JPEG: "jpegload",
+    Format.PNG: "pngload",
+    Format.WEBP: "webpload",
+    Format.TIFF: "tiffload",
+    Format.AVIF: "heifload",
 }
 _PAGED = {Format.WEBP, Format.TIFF}
 _PROFILES = {"icc-profile-data": "colour profile", "exif-data": "EXIF", "xmp-data": "XMP", "iptc-data": "IPTC"}
@@ -82,14 +83,18 @@ def probe(data: bytes) -> Header:
     return open_header(data)[0]
 
 
-def open_header(data: bytes, frame: int = 0, **options: Any) -> tuple[Header, pyvips.Image]:
-    """The header, and the library's image whose pixels are not decoded before they are asked for."""
-    format = sniff(data)
+def open_header(data: bytes, frame: int = 0, path: Path | None = None, **options: Any) -> tuple[Header, pyvips.Image]:
+    """The header, and the library's image whose pixels are not decoded before they are asked for.
+
+    The library copies what it is given, so of a large file it is given the path.
+    """
+    format = sniff(data[:4096])
     facts = tiff.facts(data) if format is Format.TIFF else None
     if format in _PAGED and frame:
         options["page"] = frame if facts is None else facts.pages[frame]
     try:
-        image = _LOADERS[format](data, **{"fail_on": "error"} | options)
+        load = getattr(pyvips.Image, _LOADERS[format] + ("" if path else "_buffer"))
+        image = load(str(path) if path else data, **{"fail_on": "error"} | options)
     except pyvips.Error as error:
         raise BadImage(f"This {format.label} cannot be read: {reason(error)}", format=format) from error
     _refuse_what_is_no_picture(format, image)
@@ -109,7 +114,7 @@ def open_header(data: bytes, frame: int = 0, **options: Any) -> tuple[Header, py
     return header, image
 
 
-def check(data: bytes, limits: Limits, frame: int | None) -> None:
+def check(data: bytes, limits: Limits, frame: int | None, path: Path | None = None) -> None:
     """Hold a file to the limits; nothing is decoded.
 
     Raises:
@@ -118,7 +123,7 @@ def check(data: bytes, limits: Limits, frame: int | None) -> None:
         BadImage: the header is damaged.
     """
     _at_most("file", len(data), limits.max_bytes, "bytes")
-    header, image = open_header(data)
+    header, image = open_header(data, path=path)
     _at_most("picture", max(header.width, header.height), limits.max_side, "pixels a side")
     _at_most("picture", header.width * header.height, limits.max_pixels, "pixels")
     _at_most("file", header.frames, limits.max_frames, "frames")

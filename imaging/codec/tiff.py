@@ -16,7 +16,6 @@ _DESCRIPTION = frozenset({270, 271, 272, 305, 306, 315, 316, 33432, EXIF, GPS})
 # GeoTIFF's model and keys, GDAL's metadata and value for no data.
 _GEOGRAPHY = frozenset({33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113})
 _EXIF_SIGNATURE = b"Exif\0\0"
-_MAX_OFFSET = 2**32 - 2**20  # a pointer to a directory has 32 bits here
 
 
 @dataclass(frozen=True)
@@ -63,10 +62,13 @@ def geography(data: bytes, page: int = 0) -> tuple[Tag, ...]:
 
 def with_tags(data: bytes, exif: bytes | None, geography: tuple[Tag, ...]) -> bytes:
     """The same TIFF with what an EXIF block says, and where on earth it lies."""
-    tags = geography
-    if exif is not None:
-        tags += _tags(exif.removeprefix(_EXIF_SIGNATURE), 0, _DESCRIPTION)
-    return directories.appended(data, tags) if tags and len(data) < _MAX_OFFSET else data
+    further = tags(exif, geography)
+    return directories.appended(data, further) if further and len(data) < directories.MAX_POINTER else data
+
+
+def tags(exif: bytes | None, geography: tuple[Tag, ...]) -> tuple[Tag, ...]:
+    """What an EXIF block says, and where on earth a picture lies, as tags of a TIFF."""
+    return geography if exif is None else geography + _tags(exif.removeprefix(_EXIF_SIGNATURE), 0, _DESCRIPTION)
 
 
 def _tags(data: bytes, page: int, wanted: frozenset[int]) -> tuple[Tag, ...]:

@@ -6,16 +6,22 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from imaging.codec import Format, Limits, decode, encode
 from imaging.codec.encoding import Keep
+from imaging.codec.streams import Reader, write
+from imaging.staged import Layout
 from service.batch.restorer import Progress, Restoration
 from service.batch.selection import InvalidArgument
 from service.catalogue import Artifact, Catalogue
 from service.engine import Engine, Options
-from service.planning import mode
+from service.planning import Course, mode
 from service.settings import Settings
+from unseam.files import appearing
+
+BY_ROWS_PIXELS: Final = 32_000_000  # from here on a TIFF is written while the picture is read
+NO_LIMITS: Final = Limits(sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize)
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class LocalRestorer:
         marks = [time.perf_counter()]
         picture = decode(data, self._limits, frame=choices.frame)
         marks.append(time.perf_counter())
-        engine = self._engine = self._engine or Engine(self._artifact, self._options)
+        engine = self._warm()
         height, width = picture.pixels.shape[:2]
         course = engine.chart(height, width, tile=choices.tile, halo=choices.halo, pattern=choices.pattern)
         marks.append(time.perf_counter())
@@ -65,16 +71,55 @@ class LocalRestorer:
         marks.append(time.perf_counter())
         stages = zip(("decode", "load", "infer", "encode"), marks[:-1], marks[1:], strict=True)
         height, width = restored.pixels.shape[:2]
-        facts = {
-            "task": engine.manifest.task,
-            "model": engine.manifest.name,
-            "version": engine.manifest.version,
-            "backend": engine.backend,
-            "mode": mode(course),
-            "tile": course.tile,
-            "halo": course.halo,
-            "tiles": len(course),
-            "work": round(course.work, 3),
-            "seconds": {stage: round(end - start, 4) for stage, start, end in stages},
-        }
-        return Restoration(content, width, height, facts)
+        seconds = {stage: round(end - start, 4) for stage, start, end in stages}
+        return Restoration(content, width, height, _facts(engine, course, seconds))
+
+    def by_rows(self, source: Path, target: Path, format: Format, on_progress: Progress) -> Restoration | None:
+        """Restore a large picture to a TIFF, in memory that grows with its width only; None for any other.
+
+        Raises as a call does, and leaves no half file.
+        """
+        if format is not Format.TIFF or not source.is_file() or source.stat().st_size < BY_ROWS_PIXELS // 64:
+            return None
+        start = time.perf_counter()
+        reader = Reader(source, NO_LIMITS, frame=self._choices.frame)
+        height, width, channels = reader.header.height, reader.header.width, reader.header.channels
+        if height * width < BY_ROWS_PIXELS or not reader.by_rows or self._choices.pattern:
+            return None
+        engine, choices = self._warm(), self._choices
+        course = engine.chart(height, width, tile=choices.tile, halo=choices.halo)
+        if not isinstance(course, Layout):
+            return None
+        scale, grey = engine.manifest.scale, channels < engine.manifest.in_channels
+        with appearing(target) as file:
+            write(
+                file,
+                engine.stream(reader.rows, course, channels, on_progress=on_progress),
+                width=width * scale,
+                height=height * scale,
+                channels=1 if grey else engine.manifest.out_channels,
+                depth=reader.header.depth,
+                metadata=reader.metadata.enlarged(scale),
+                keep=choices.keep,
+            )
+        facts = _facts(engine, course, {"all": round(time.perf_counter() - start, 4)})
+        return Restoration(None, width * scale, height * scale, facts)
+
+    def _warm(self) -> Engine:
+        self._engine = self._engine or Engine(self._artifact, self._options)
+        return self._engine
+
+
+def _facts(engine: Engine, course: Course, seconds: dict[str, float]) -> dict[str, Any]:
+    return {
+        "task": engine.manifest.task,
+        "model": engine.manifest.name,
+        "version": engine.manifest.version,
+        "backend": engine.backend,
+        "mode": mode(course),
+        "tile": course.tile,
+        "halo": course.halo,
+        "tiles": len(course),
+        "work": round(course.work, 3),
+        "seconds": seconds,
+    }

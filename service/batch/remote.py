@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
+from pathlib import Path
 from typing import Final
 
 from imaging.codec import Format
@@ -50,6 +51,9 @@ class RemoteRestorer:
         assert job.result is not None
         facts = {"task": job.task, "model": job.model, "tiles": job.tiles_total, "seconds": dict(job.stages_s)}
         return Restoration(restored.content, job.result.width, job.result.height, facts)
+
+    def by_rows(self, source: Path, target: Path, format: Format, on_progress: Progress) -> None:
+        """The server takes the picture as it is."""
 
 
 def _told(on_progress: Progress) -> Callable[[Job], object]:

@@ -49,9 +49,12 @@ def restore_all(items: Sequence[Item], restore: Restorer, summary: Summary, bars
 
 
 def _restore(item: Item, restore: Restorer, summary: Summary, bars: Bars) -> dict[str, Any]:
-    result = restore(_read(item.source), item.format, bars.advance)
     item.target.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(item.target, result.content)
+    result = restore.by_rows(item.source, item.target, item.format, bars.advance)
+    if result is None:
+        result = restore(_read(item.source), item.format, bars.advance)
+    if result.content is not None:
+        write_whole(item.target, result.content)
     summary.megapixels += result.width * result.height / 1e6
     sides = {"width": result.width, "height": result.height}
     return {"input": str(item.source), "output": str(item.target)} | sides | dict(result.facts)

@@ -98,7 +98,7 @@ def test_a_tiff_keeps_its_place_on_the_map_also_when_enlarged(photo, saved, open
 @pytest.mark.parametrize("big", [False, True])
 def test_exif_of_a_jpeg_survives_the_way_through_a_tiff_and_back(photo, saved, opened, big, monkeypatch):
     if big:
-        monkeypatch.setattr("imaging.codec.encoding._CLASSIC_TIFF_BYTES", 0)
+        monkeypatch.setattr("imaging.codec.encoding.CLASSIC_TIFF_BYTES", 0)
     tiff = encode(decode(saved(photo, "JPEG", exif=exif())), format=Format.TIFF)
     assert (tiff[2] == 43) is big
     tags = opened(encode(decode(tiff), format=Format.JPEG)).getexif()
