@@ -69,11 +69,10 @@ def make(
             return None
         from export import stage
 
-        defaults = stage.Options()
         options = stage.Options(
             request.backends,
-            request.tiles or defaults.tiles,
-            request.precision or defaults.precision,
+            request.tiles,
+            request.precision or "fp32",
             trust_halo=request.only_missing and not request.tiles,
         )
         with storage.replacing(request.root, name) as folder:

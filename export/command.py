@@ -40,7 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BACKEND,...",
         help=f"any of {', '.join(_BACKENDS)}; by default onnx, and openvino where it is installed",
     )
-    parser.add_argument("--tiles", type=_sides, metavar="SIDE,...", help="tile ladder (default 256,512)")
+    parser.add_argument(
+        "--tiles",
+        type=_sides,
+        metavar="SIDE,...",
+        help="tile ladder (default 256,512, and 192,384 to enlarge 3 or 4 times)",
+    )
     parser.add_argument("--precision", choices=get_args(Precision), help="of the graphs' products (default fp32)")
     parser.add_argument("--artifacts", type=Path, help="folder to write to (default $UNSEAM_ARTIFACTS, or ./artifacts)")
     parser.add_argument("--jobs", type=int, metavar="N", help="networks at once (default: as cores and memory bear)")

@@ -21,6 +21,7 @@ from models.network import RestorationNetwork
 from models.segments import SegmentedNetwork
 
 TILES: Final = (256, 512)
+TILES_ENLARGED: Final = (192, 384)  # where the answer has 9 or 16 times the pixels: memory and patience are finite
 WEIGHTS_FILE: Final = "weights.safetensors"
 
 Step = Callable[[str], object]
@@ -36,13 +37,13 @@ class Options:
 
     Attributes:
         backends: to be checked and recorded besides ONNX Runtime; by default OpenVINO, in float32 where installed.
-        tiles: sides of the tile ladder; each is raised to a multiple of the network's lattice.
+        tiles: sides of the tile ladder; each is raised to a multiple of the network's lattice. None chooses by scale.
         precision: of the graphs.
         trust_halo: take the halo that came with the weights without measuring it again.
     """
 
     backends: tuple[Backend, ...] = ()
-    tiles: tuple[int, ...] = TILES
+    tiles: tuple[int, ...] | None = None
     precision: Precision = "fp32"
     trust_halo: bool = False
 
@@ -58,9 +59,10 @@ class Options:
             chosen = ("onnx", *(chosen or usual))
         object.__setattr__(self, "backends", tuple(dict.fromkeys(chosen)))
 
-    def ladder(self, lattice: int) -> tuple[int, ...]:
-        """The tiles for a network of this lattice, rising."""
-        return tuple(sorted({-(-tile // lattice) * lattice for tile in self.tiles}))
+    def ladder(self, lattice: int, scale: int = 1) -> tuple[int, ...]:
+        """The tiles for a network of this lattice and scale, rising."""
+        chosen = self.tiles or (TILES if scale <= 2 else TILES_ENLARGED)
+        return tuple(sorted({-(-tile // lattice) * lattice for tile in chosen}))
 
 
 def export(subject: Subject, folder: Path, options: Options, on_step: Step = lambda step: None) -> Manifest:
@@ -75,7 +77,7 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
     """
     on_step("folding")
     network, folded = subject.model, fold(subject.model)
-    tiles = options.ladder(network.lattice)
+    tiles = options.ladder(network.lattice, network.scale)
     measured = variants.measure(folded, folder, options.backends)
     attention = measured[0].attention if measured else None
     exported = swap(folded, attention or "mask")
@@ -128,11 +130,6 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
 
 def _file(path: Path) -> File:
     return File(file=path.name, sha256=manifests.file_sha256(path))
-
-
-def steps(options: Options, lattice: int) -> int:
-    """How often `export` calls `on_step` at least: the halo may be known, or found at the first try or later."""
-    return 1 + len(options.ladder(lattice)) * (1 + len(options.backends))
 
 
 def _weights(subject: Subject, folder: Path, precision: Precision) -> Path:

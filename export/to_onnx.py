@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,6 +19,7 @@ import onnx.numpy_helper
 import onnxruntime as ort
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from export.manifest import Precision
 from export.precision import lower
@@ -75,11 +77,11 @@ def widened(path: Path) -> onnx.ModelProto:
 
 def _trace(network: RestorationNetwork, path: Path, tile: int) -> None:
     # The tracing exporter, not the one on top of torch.export: it takes 1 s instead of 17 for a graph that is as fast.
-    # What a trace may get wrong (a batch or a branch taken for a constant) parity measures, at two batch sizes.
+    # What a trace may get wrong (a batch or a branch taken for a constant) parity measures, at another batch size.
     _name_scopes(network)
     parameter = next(network.parameters())
     example = torch.zeros(1, network.in_channels, tile, tile, device=parameter.device)
-    with torch.no_grad(), warnings.catch_warnings():
+    with torch.no_grad(), warnings.catch_warnings(), _StaticSides():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             _Restore(network).eval(),
@@ -91,6 +93,22 @@ def _trace(network: RestorationNetwork, path: Path, tile: int) -> None:
             opset_version=OPSET,
             dynamo=False,
         )
+
+
+class _StaticSides(TorchFunctionMode):
+    """Lets a trace take all dimensions but the first one for constants.
+
+    Batch and windows come first in every tensor of ours, and they alone grow with the batch. Left to itself, the trace
+    computes every mask, bias and shape from the sides at run time: twice the nodes, and none of them can be folded.
+    """
+
+    def __torch_function__(
+        self, function: Any, _types: Any, arguments: tuple[Any, ...] = (), named: dict[str, Any] | None = None
+    ) -> Any:
+        answer = function(*arguments, **(named or {}))
+        if getattr(function, "__self__", None) is torch.Tensor.shape:
+            return (*answer[:1], *map(int, answer[1:]))
+        return answer
 
 
 def _name_scopes(network: nn.Module) -> None:

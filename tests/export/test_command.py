@@ -104,6 +104,12 @@ def test_tiles_are_raised_to_the_lattice() -> None:
     assert Options(tiles=(100, 256)).ladder(256) == (256,)
 
 
+def test_networks_that_enlarge_much_have_smaller_tiles() -> None:
+    assert Options().ladder(64, scale=2) == (256, 512)
+    assert Options().ladder(32, scale=4) == (192, 384)
+    assert Options(tiles=(256,)).ladder(32, scale=4) == (256,)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
