@@ -36,7 +36,7 @@ def manifest(**changes: object) -> Manifest:
 
 
 class Inverter:
-    """A runner that answers 1 - x; it can be made to wait, to fail and to be slow."""
+    """A runner that answers 1 - x; it can be made to wait, also after some tiles, to fail and to be slow."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
@@ -44,12 +44,16 @@ class Inverter:
         self.error: Exception | None = None
         self.seconds = 0.0
         self.tiles = 0
+        self.stops_after: int | None = None
 
     def __call__(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         if not tiles.any():  # the warm-up
             return tiles
         time.sleep(self.seconds)
-        assert self.go.wait(60)
+        if self.tiles == self.stops_after:
+            self.stops_after = None
+            self.go.clear()
+        assert self.go.wait(120)
         if self.error:
             raise self.error
         self.tiles += len(tiles)
@@ -57,11 +61,16 @@ class Inverter:
 
 
 class Bench:
-    """Makes the service on a table: settings in, a client out."""
+    """Makes the service on a table: settings in, a client out.
+
+    Attributes:
+        guests: called before the service stops: how those who still use it take their leave.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.runner = Inverter()
+        self.guests: list[Callable[[], object]] = []
         self.catalogue = Catalogue([Artifact(folder, manifest())])
 
     def app(self, **settings: object) -> FastAPI:
@@ -74,10 +83,12 @@ class Bench:
     @contextlib.contextmanager
     def client(self, **settings: object) -> Iterator[httpx.Client]:
         """A client of the real server on a free port of the loopback."""
-        with served(self.app(**settings)) as address, httpx.Client(base_url=address, timeout=30) as client:
+        with served(self.app(**settings)) as address, httpx.Client(base_url=address, timeout=120) as client:
             try:
                 yield client
             finally:
+                for leave in self.guests:
+                    leave()
                 self.runner.go.set()
 
 

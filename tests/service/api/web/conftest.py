@@ -31,6 +31,8 @@ DROP = """files => {
     return transfer;
 }"""
 
+PATIENCE_MS = 60_000  # for a machine that is busy with other things
+
 File = tuple[str, str, bytes]
 
 
@@ -51,15 +53,15 @@ def bench(tmp_path: Path) -> Bench:
 
 
 @pytest.fixture
-def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+def open_page(browser: Any, bench: Bench) -> Iterator[Callable[..., Any]]:
     """Opens a page; every request of it goes to its own server, and the console stays clean of faults."""
-    contexts, faults = [], []
+    faults: list[str] = []
 
     def opened(address: str, *, expect_refusals: bool = False, **options: Any) -> Any:
         context = browser.new_context(**{"viewport": {"width": 1200, "height": 800}} | options)
-        contexts.append(context)
+        bench.guests.append(context.close)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE_MS)
 
         def said(message: Any) -> None:
             refusal = "Failed to load resource: the server responded" in message.text
@@ -77,8 +79,8 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for leave in bench.guests:  # twice is fine
+        leave()
     assert faults == []
 
 

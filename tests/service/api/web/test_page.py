@@ -31,6 +31,7 @@ Drop = Callable[..., None]
 def expect(locator: Any) -> Any:
     from playwright.sync_api import expect
 
+    expect.set_options(timeout=60_000)  # for a machine that is busy with other things
     return expect(locator, "")
 
 
@@ -92,19 +93,14 @@ def test_two_pictures_at_once_each_get_their_own_result(bench: Bench, open_page:
 
 
 def test_progress_is_told_in_tiles(bench: Bench, open_page: Open, drop: Drop) -> None:
-    bench.runner.seconds = 0.01
+    bench.runner.stops_after = 16
     with bench.client() as http:
         page = open_page(str(http.base_url))
         drop(page, a_png())
-        while bench.runner.tiles < 16:
-            page.wait_for_timeout(1)
-        bench.runner.go.clear()
-        page.wait_for_timeout(100)
-        done = bench.runner.tiles
-        expect(page.locator("#progress-words")).to_have_text(re.compile(rf"^{done} of \d+ tiles"))
+        expect(page.locator("#progress-words")).to_have_text(re.compile(r"^16 of \d+ tiles"))
         total = int(page.locator("#progress-words").inner_text().split()[2])
         value = page.locator("#progress progress").get_attribute("value")
-        assert float(value) == pytest.approx(done / total)
+        assert float(value) == pytest.approx(16 / total)
         # Tiles still to do are darker than those done.
         lines = shown(page).mean(axis=(1, 2))
         middle = len(lines) // 2
@@ -145,20 +141,20 @@ def test_the_divider_is_moved_by_mouse_and_by_keyboard(bench: Bench, open_page: 
 
 
 def test_one_to_one_shows_every_pixel_of_a_large_picture_and_pans(bench: Bench, open_page: Open, drop: Drop) -> None:
-    original = picture(2600, 1800)
+    original = picture(2200, 900)
     bench.runner.go.clear()
     with bench.client() as http:
         page = open_page(str(http.base_url))
         drop(page, ("large.png", "image/png", encoded(original)))
         viewer = page.locator("#viewer")
-        expect(page.locator("#facts")).to_contain_text("2,600 \u00d7 1,800")
+        expect(page.locator("#facts")).to_contain_text("2,200 \u00d7 900")
         page.get_by_role("button", name="Cancel").click()  # nothing lies over it now
         page.get_by_role("button", name="1:1").click()
         expect(page.locator(".zoom output")).to_have_text("100 %")
         expect(viewer).to_have_class(re.compile("zoomed"))
         _expect_pixels(page, np.asarray(original))
         viewer.focus()
-        for _ in range(30):
+        for _ in range(12):
             page.keyboard.press("ArrowLeft")
         _expect_pixels(page, np.asarray(original), left=0)
         page.keyboard.press("0")
@@ -167,7 +163,7 @@ def test_one_to_one_shows_every_pixel_of_a_large_picture_and_pans(bench: Bench, 
 
 def _expect_pixels(page: Any, whole: NDArray[np.uint8], left: int | None = None) -> None:
     """The viewer shows a part of the picture, pixel for pixel; `left` is where that part begins."""
-    for _ in range(20):
+    for _ in range(100):
         part = shown(page)[100:164, 100:164]
         for y, x in np.argwhere((whole == part[0, 0]).all(axis=2)):
             if np.array_equal(whole[y : y + 64, x : x + 64], part) and (left is None or abs(x - 100 - left) <= 1):
@@ -453,8 +449,9 @@ def test_the_page_takes_the_rain_off_a_photograph(tmp_path: Path, open_page: Ope
         page = open_page(address, expect_refusals=True)
         page.locator("#choose:enabled").wait_for()
         page.set_input_files("#files", DATA / "rain" / rainy)
-        expect(frames(page, "succeeded").first).to_be_visible(timeout=60_000)
+        expect(frames(page, "succeeded").first).to_be_visible(timeout=300_000)
         _, content = downloaded(page)
+        page.context.close()
     target, before, after = (
         quality.luma(decode(data).pixels)
         for data in ((DATA / "rain" / clean).read_bytes(), (DATA / "rain" / rainy).read_bytes(), content)
