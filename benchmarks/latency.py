@@ -10,11 +10,8 @@ import argparse
 import contextlib
 import io
 import json
-import socket
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,13 +22,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import scene
+from benchmarks.served import BenchError, served
 
-START_S: Final = 300  # for a server to load and warm its networks
 ANSWER_S: Final = 600
-
-
-class BenchError(ValueError):
-    """Nothing was measured; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -111,34 +104,6 @@ def line(level: Level) -> str:
     waits = ", ".join(f"p{percent} {level.percentile(percent):.3f} s" for percent in (50, 95, 99))
     refused = f", {level.refused} told to ask again" if level.refused else ""
     return f"{level.clients:>3} clients: {level.per_second:.2f} pictures a second, {waits}{refused}"
-
-
-@contextlib.contextmanager
-def served() -> Iterator[str]:
-    """The address of `unseam serve` in a process of its own, once it is ready."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    command = [sys.executable, "-c", "import sys; from service.cli import main; sys.exit(main())"]
-    server = subprocess.Popen([*command, "serve", "--port", str(port)], stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until_ready(server, url)
-        yield url
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _wait_until_ready(server: subprocess.Popen[bytes], url: str) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            raise BenchError("the server ended at once; `unseam serve` says why")
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/readyz").status_code == 200:
-                return
-        time.sleep(0.1)
-    raise BenchError(f"the server was not ready after {START_S} s")
 
 
 def _first_answer(client: httpx.Client, query: dict[str, str], content: bytes) -> str:
