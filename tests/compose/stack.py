@@ -120,7 +120,7 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = 120) -
     """Ask until it is so; returns the seconds it took. AssertionError if it does not come to be."""
     start = time.monotonic()
     while time.monotonic() - start < seconds:
-        with contextlib.suppress(httpx.TransportError, ValueError, KeyError):
+        with contextlib.suppress(httpx.TransportError, ValueError, LookupError):
             if condition():
                 return time.monotonic() - start
         time.sleep(0.5)
