@@ -38,6 +38,7 @@ bench: setup
 
 figures: setup
 	$(BIN)/python -m benchmarks.figures
+	$(BIN)/python -m benchmarks.screenshot
 
 gallery: setup
 	$(BIN)/python -m benchmarks.gallery
