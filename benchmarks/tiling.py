@@ -35,7 +35,7 @@ Array = NDArray[np.float32]
 
 OVERLAP: Final = 32  # of the averaged tiles, as tools have it by default
 NEAR: Final = 16  # pixels to either side of a cut that count as near it
-HEAT_LSB: Final = 4.0  # differences from here on are drawn white
+HEAT_LSB: Final = 1.0  # differences from here on are drawn white
 WAYS: Final = ("whole", "staged", "staged 256", "bounded", "no overlap", "averaged overlap")
 
 
@@ -233,7 +233,7 @@ def _with_cuts(difference: Array, rows: list[int], columns: list[int]) -> Array:
 
 
 def draw(differences: dict[str, Array], path: Path) -> None:
-    """|tiled - untiled| of each way side by side, black 0 to white 4 LSB, cuts in blue, its largest below it."""
+    """|tiled - untiled| of each way side by side, black 0 to white 1 LSB, cuts in blue, its largest below it."""
     from PIL import Image, ImageDraw
 
     panels = []

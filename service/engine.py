@@ -17,7 +17,7 @@ from export import runners
 from export import staged as segments
 from export.runners import BackendError, Runner
 from imaging import mosaic, staged
-from imaging.errors import OutOfMemory, PlanError, UnsupportedImage
+from imaging.errors import PlanError, UnsupportedImage
 from imaging.restoration import Run, read, restore
 from imaging.staged import Layout, Rows
 from imaging.staged import Run as Segment
@@ -171,7 +171,7 @@ class Engine:
     def _staged(self, image: Array, layout: Layout, on_batch: BatchObserver | None, common: Mapping[str, Any]) -> Array:
         try:
             return staged.restore(image, self._stages(layout, on_batch), layout, **common)
-        except OutOfMemory:
+        except MemoryError:
             smaller = self._smaller(layout)
             if smaller is None:
                 raise
