@@ -1,9 +1,9 @@
 """`unseam bench tiling`: how far tiled pictures are from untiled ones, beside the usual ways of tiling.
 
-Exported networks, run as the service runs them; the measure is the untiled picture, by torch, so what the export costs
-is included. A picture has sides that are no multiples of anything: a photograph from $UNSEAM_DATA, else a drawn one.
-Every way has a process of its own, so that its memory is its own. `--heat` draws |tiled - untiled| of each, with the
-cuts.
+Exported networks, run as the service runs them. The measure is the untiled picture by the same runtime; the untiled
+picture's own measure is torch's, which tells what the export costs. A picture has sides that are no multiples of
+anything: a photograph from $UNSEAM_DATA, else a drawn one. Every way has a process of its own, so that its memory is
+its own. `--heat` draws |tiled - untiled| of three ways, with the cuts.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     rows: list[Row] = []
     for name in args.names or [card.name for card in registry.cards()]:
         heat: dict[str, Array] = {}
-        for row, difference in measure(root / name, args.side, args.threads, drawn=args.drawn):
+        for row, difference in compare(root / name, args.side, args.threads, drawn=args.drawn):
             rows.append(row)
             heat[row.way] = difference
             print(_words(row), file=sys.stderr if args.json else sys.stdout, flush=True)
@@ -97,19 +97,19 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def measure(folder: Path, side: int, threads: int, *, drawn: bool = False) -> Iterator[tuple[Row, Array]]:
+def compare(folder: Path, side: int, threads: int, *, drawn: bool = False) -> Iterator[tuple[Row, Array]]:
     """Each way's figures, and its |tiled - untiled| (H, W) in LSB with the cuts drawn in as NaN."""
     artifact = Artifact.read(folder)
     picture = _picture(side, artifact.manifest.in_channels, drawn=drawn)
-    untiled = _alone(_untiled, artifact.manifest.name, picture)
+    measure = _alone(_untiled, artifact.manifest.name, picture)
     for way in WAYS:
         restored, seconds, cpu_seconds, peak_mb = _alone(_restored, artifact, way, picture, threads)
         course = _course(artifact, way, *picture.shape[:2])
         plan = _shown(course)
         scale = artifact.manifest.scale
         cuts = [cut * scale for cut in plan.rows.cuts], [cut * scale for cut in plan.columns.cuts]
-        figures = quality.seams(restored, untiled, *cuts)
-        difference = np.abs(restored - untiled).max(axis=2) * 255
+        figures = quality.seams(restored, measure, *cuts)
+        difference = np.abs(restored - measure).max(axis=2) * 255
         yield (
             Row(
                 model=artifact.manifest.name,
@@ -129,6 +129,8 @@ def measure(folder: Path, side: int, threads: int, *, drawn: bool = False) -> It
             ),
             _with_cuts(difference, *cuts),
         )
+        if way == "whole":
+            measure = restored
 
 
 def _picture(side: int, channels: int, *, drawn: bool) -> Array:
