@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from export import runners
 from imaging.codec import Limits
-from service.api import documentation, health, jobs, models, pages, problems, restorations
+from service.api import documentation, health, jobs, models, pages, previews, problems, restorations
 from service.api.dependencies import Services
 from service.api.observe import Observe
 from service.catalogue import Catalogue
@@ -67,7 +67,7 @@ def create(settings: Settings, catalogue: Catalogue, load: Load = runners.load) 
     )
     app.add_middleware(Observe, metrics=metrics)
     problems.install(app)
-    for module in (restorations, jobs, models, health):
+    for module in (restorations, previews, jobs, models, health):
         app.include_router(module.router)
     pages.install(app)
     return app

@@ -52,6 +52,13 @@ PICTURE: Final[dict[str, Any]] = {
     | _REQUEST_ID,
 }
 
+# Of an answer that is a small picture.
+PREVIEW: Final[dict[str, Any]] = {
+    "description": "The picture, small",
+    "content": {"image/webp": {"schema": {"type": "string", "format": "binary"}}},
+    "headers": {"X-Picture-Size": _header("sides of the whole picture, upright", "6000x4000")} | _REQUEST_ID,
+}
+
 # Of an answer that is a job that was taken on.
 ACCEPTED: Final[dict[str, Any]] = {
     "description": "Accepted; the job says where it stands",

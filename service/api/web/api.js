@@ -92,6 +92,13 @@ export async function* watch(id, signal) {
 /** The restored picture of a job that succeeded. */
 export const result = async (id, signal) => (await ask(`jobs/${id}/result`, { signal })).blob();
 
+/** A picture that this browser cannot show, small: {blob, width, height}, the sides of the whole. */
+export async function preview(blob) {
+  const answer = await ask("preview", { method: "POST", body: blob });
+  const [width, height] = answer.headers.get("X-Picture-Size").split("x").map(Number);
+  return { blob: await answer.blob(), width, height };
+}
+
 /** End a job, or delete the result of one that has ended. Outlives the page. */
 export const forget = (id) => ask(`jobs/${id}`, { method: "DELETE", keepalive: true }).catch(() => {});
 

@@ -30,7 +30,7 @@ function add(file) {
   items.push(item);
   find("strip").querySelector("ul").append(item.place);
   item.restoration.addEventListener("change", () => changed(item));
-  Source.open(file).then((source) => {
+  Source.open(file, api.preview).then((source) => {
     if (!items.includes(item)) return source?.close();
     item.before = source;
     render(item);
@@ -57,7 +57,7 @@ async function changed(item) {
   }
   if (state === "succeeded" && !item.address) {
     item.address = URL.createObjectURL(result);
-    const source = await Source.open(result);
+    const source = await Source.open(result, api.preview);
     if (item.restoration.result !== result) return source?.close(); // restored again meanwhile
     item.after = source;
   }

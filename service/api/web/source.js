@@ -6,8 +6,25 @@ const OVERVIEW_SIDE = 2048;
 const part = (bitmap, x, y, width, height) => ({ bitmap, of: { x, y, width, height } });
 
 export class Source {
-  /** Decode a Blob; null if the browser cannot show this kind of file. */
-  static async open(blob) {
+  /**
+   * Decode a Blob. Where the browser cannot, `elsewhere(blob)` is asked for a small version: {blob, width, height}, the
+   * sides of the whole; null if there is none either.
+   */
+  static async open(blob, elsewhere) {
+    return (await Source.#decoded(blob)) ?? (await Source.#small(blob, elsewhere));
+  }
+
+  static async #small(blob, elsewhere) {
+    try {
+      const { blob: small, width, height } = await elsewhere(blob);
+      const bitmap = await createImageBitmap(small);
+      return Object.assign(new Source(small, width, height, part(bitmap, 0, 0, width, height)), { whole: false });
+    } catch {
+      return null;
+    }
+  }
+
+  static async #decoded(blob) {
     try {
       const { width, height } = await size(blob);
       const shrink = Math.min(1, OVERVIEW_SIDE / Math.max(width, height));
@@ -24,12 +41,12 @@ export class Source {
   }
 
   constructor(blob, width, height, overview) {
-    Object.assign(this, { blob, width, height, overview, detail: null });
+    Object.assign(this, { blob, width, height, overview, detail: null, whole: true });
   }
 
-  /** Whether the overview has fewer pixels than a drawing at `scale` (drawn pixels per picture pixel) could show. */
+  /** Whether parts have more pixels than the overview at `scale`, drawn pixels per picture pixel. */
   isCoarseAt(scale) {
-    return this.overview.bitmap.width < this.width * Math.min(scale, 1) * 0.99;
+    return this.whole && this.overview.bitmap.width < this.width * Math.min(scale, 1) * 0.99;
   }
 
   /** Decode a rectangle, no finer than `scale`, and keep it as `detail` in place of the last one. */

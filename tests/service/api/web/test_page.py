@@ -305,15 +305,20 @@ def test_everything_to_press_or_fill_has_a_name(bench: Bench, open_page: Open, d
     assert nameless == []
 
 
-def test_a_kind_of_file_that_browsers_cannot_show_is_restored_all_the_same(
+def test_a_kind_of_file_that_browsers_cannot_show_is_shown_by_the_server(
     bench: Bench, open_page: Open, drop: Drop
 ) -> None:
-    tiff = encoded(picture(120, 90), "tiff")
+    tiff = encoded(Image.new("RGB", (300, 200), (40, 80, 120)), "tiff")
     with bench.client() as http:
         page = open_page(str(http.base_url))
         drop(page, ("scan.tif", "image/tiff", tiff))
         expect(frames(page, "succeeded")).to_have_count(1)
-        expect(page.get_by_text("No preview: this browser cannot display")).to_be_visible()
+        expect(page.locator("#viewer")).to_have_class(re.compile("comparing"))
+        expect(page.locator("#facts")).to_contain_text("300 \u00d7 200")
+        view = shown(page).astype(int)
+        height, width, _ = view.shape
+        assert abs(view[height // 2, width // 2 - 20] - [40, 80, 120]).max() <= 3
+        assert abs(view[height // 2, width // 2 + 20] - [215, 175, 135]).max() <= 3
         name, content = downloaded(page)
     assert name == "scan-derain.tif"
     np.testing.assert_array_equal(pixels(content), inverted(tiff))
