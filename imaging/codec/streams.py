@@ -32,6 +32,7 @@ Array = NDArray[np.float32]
 
 _TILE: Final = 256  # of a written TIFF
 _EFFORT: Final = 1  # of zlib, which takes three times as long at 6 for a twentieth less
+_BUFFER_BYTES: Final = 2**23  # compressed and written at once
 _XMP, _IPTC, _UNDEFINED = 700, 33723, 7  # tags of TIFF, and the type of plain bytes
 _WITHOUT_PIXELS: Final = np.empty((0, 0, 1), dtype=np.float32)
 
@@ -119,6 +120,7 @@ def write(
         compression="zlib",
         compressionargs={"level": _EFFORT},
         predictor=True,
+        buffersize=_BUFFER_BYTES,
         bigtiff=width * height * channels * depth // 8 > CLASSIC_TIFF_BYTES,
         byteorder="<",
         resolution=metadata.dpi or UNKNOWN_DPI,
