@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Self
@@ -43,13 +43,14 @@ class Catalogue:
         self._by_name = {artifact.manifest.name: artifact for artifact in ordered}
 
     @classmethod
-    def read(cls, root: Path) -> Self:
-        """Read and check `root/*/manifest.json` and every file named there.
+    def read(cls, root: Path, *, one_pass: bool = False) -> Self:
+        """Read and check `root/*/manifest.json` and every file named there; with `one_pass`, leave segments aside.
 
         Raises ManifestError if one was altered or is incomplete.
         """
         folders = sorted(path.parent for path in root.glob(f"[!.]*/{manifests.FILE_NAME}"))
-        return cls(map(Artifact.read, folders))
+        artifacts = map(Artifact.read, folders)
+        return cls(replace(artifact, staged=None) for artifact in artifacts) if one_pass else cls(artifacts)
 
     def __len__(self) -> int:
         return len(self._by_name)

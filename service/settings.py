@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     fixed_batch: bool = Field(
         False, description="fill every batch up: a tile's answer then has the same bytes whatever shares its batch"
     )
+    one_pass: bool = Field(
+        False,
+        description="take tiles through the whole network at once, even where its segments are exact: off by half a "
+        "level of 8 bits at most, but all workers share a large picture's tiles",
+    )
     codec_threads: int = Field(1, ge=1, le=64, description="threads that decode, and as many that encode")
     jobs_at_once: int = Field(
         4, ge=1, le=256, description="pictures restored at the same time; their tiles share batches"

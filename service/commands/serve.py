@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     for name in ("service", "uvicorn"):
         logging.getLogger(name).setLevel(logging.INFO)
     chosen = settings.read(host=args.host, port=args.port)
-    catalogue = Catalogue.read(chosen.artifacts)
+    catalogue = Catalogue.read(chosen.artifacts, one_pass=chosen.one_pass)
     if not len(catalogue):
         raise NothingToServe(f"there are no networks in {chosen.artifacts}/; make them with: unseam export --missing")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from service import settings
 from service.catalogue import Catalogue
@@ -21,18 +23,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Work until terminated, recycled, or stalled; what is begun by then is finished or given back."""
+def run(args: argparse.Namespace, load: Callable[..., Any] | None = None) -> int:
+    """Work until terminated, recycled, or stalled; what is begun by then is finished or given back.
+
+    `load` opens networks in place of `export.runners.load`.
+    """
     logging.getLogger("service").setLevel(logging.INFO)
     chosen = settings.read(device=args.device, metrics_port=args.metrics_port)
     if chosen.redis_url is None:
         raise InvalidSettings("a worker needs UNSEAM_REDIS_URL; without Redis, unseam serve does the work itself")
-    catalogue = Catalogue.read(chosen.artifacts)
+    catalogue = Catalogue.read(chosen.artifacts, one_pass=chosen.one_pass)
     if not len(catalogue):
         raise NothingToServe(f"there are no networks in {chosen.artifacts}/; make them with: unseam export --missing")
 
     from prometheus_client import start_http_server
 
+    from export import runners
     from imaging.codec import Limits
     from service.engine import Options
     from service.jobs import blobs, connection
@@ -48,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
         metrics=metrics,
         pace=pace,
         fixed_batch=chosen.fixed_batch,
+        load=load or runners.load,
     )
     limits = Limits(max_bytes=chosen.max_body_bytes, max_pixels=chosen.max_pixels, max_side=chosen.max_side)
     redis = connection.connect(chosen.redis_url)

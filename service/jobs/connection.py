@@ -40,6 +40,13 @@ class InvalidAddress(ServiceError, ValueError):  # noqa: N818 - named for what i
 class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
     """Connections to whichever server is the master, waited for."""
 
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        """Close the idle connections; with those in use, also the ones to the sentinels."""
+        await super().disconnect(inuse_connections)
+        if inuse_connections:
+            for sentinel in self.sentinel_manager.sentinels:
+                await sentinel.aclose()
+
 
 @dataclass(frozen=True)
 class _Sentinels:

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import math
 import secrets
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
-
-import redis
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from service.errors import (
     IdempotencyKeyReused,
@@ -21,20 +15,19 @@ from service.errors import (
     JobNotFound,
     NoResult,
     NotReady,
-    Overloaded,
     ResultExpired,
-    StorageFull,
 )
 from service.jobs import connection, control, records
+from service.jobs.away import reached, stored
 from service.jobs.blobs import Blobs
 from service.jobs.connection import UNREACHABLE
 from service.jobs.job import Job, Order, State, new_id
 from service.jobs.listener import Listener
 from service.jobs.queue import Backlog, Outlook
 from service.jobs.records import script
+from service.jobs.redis_backlog import RedisBacklog
 from service.jobs.spool import Spool
 from service.metrics import Metrics
-from service.planning import TILE_UNIT_PIXELS
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -56,6 +49,7 @@ class RedisQueue:
         self._blocking = connection.connect(settings.redis_url)  # RQ's
         self._client: Any = connection.connect_async(settings.redis_url)  # its stubs know neither bytes nor pipelines
         self._listener = Listener(self._client)
+        self._backlog = RedisBacklog(settings, self._client)
         self._submit, self._finish, self._expire = (
             script(self._client, name) for name in ("submit", "finish", "expire")
         )
@@ -84,10 +78,10 @@ class RedisQueue:
         """See `JobQueue.submit`."""
         if order.idempotency_key and (job := await self._made_before(order)):
             return job
-        await self.admit(order.tile_units, order.body_bytes)
+        await self._backlog.admit(order.tile_units, order.body_bytes)
         job_id = new_id()
         blob = f"uploads/{job_id}"
-        with _stored():
+        with stored():
             await asyncio.to_thread(self._blobs.put_file, blob, upload)
         arguments = records.submission(
             job_id,
@@ -95,36 +89,24 @@ class RedisQueue:
             max_cost_units=self._settings.max_backlog_tile_units,
             max_bytes=self._settings.max_spool_bytes,
         )
-        with _reached():  # where the answer is lost, the blob stays: there may be a job for it, else the janitor comes
+        with reached():  # where the answer is lost, the blob stays: there may be a job for it, else the janitor comes
             verdict, found = records.decoded(await self._submit(args=arguments))
         if verdict != "accepted":
             await asyncio.to_thread(self._blobs.delete, blob)
         match verdict:
             case "overloaded":
-                raise await self._overloaded(order.tile_units)
+                raise await self._backlog.overloaded(order.tile_units)
             case "full":
-                raise await self._full()
+                raise await self._backlog.full()
             case "reused":
                 raise _reused(found)
             case "accepted":
                 await self._enqueue(job_id, order)
         return await self.get(found)
 
-    async def admit(self, tile_units: float, body_bytes: int) -> None:
-        """See `JobQueue.admit`."""
-        with _reached():
-            unfinished, (cost, held) = await asyncio.gather(
-                self._client.exists(records.UNFINISHED), self._client.hmget(records.TOTALS, ["cost", "bytes"])
-            )
-        waiting = int(cost or 0) + records.pixels(tile_units)
-        if unfinished and waiting > records.pixels(self._settings.max_backlog_tile_units):
-            raise await self._overloaded(tile_units)
-        if int(held or 0) + body_bytes > self._settings.max_spool_bytes:
-            raise await self._full()
-
     async def get(self, job_id: str) -> Job:
         """See `JobQueue.get`."""
-        with _reached():
+        with reached():
             fields = await self._client.hgetall(records.record(job_id))
         if not fields:
             raise JobNotFound(f"There is no job {job_id!r}.", job=job_id)
@@ -146,27 +128,23 @@ class RedisQueue:
                         return
                 await changed.wait()
 
+    async def admit(self, tile_units: float, body_bytes: int) -> None:
+        """See `JobQueue.admit`."""
+        await self._backlog.admit(tile_units, body_bytes)
+
     async def outlook(self, job_id: str) -> Outlook | None:
         """See `JobQueue.outlook`."""
-        with _reached():
-            async with self._client.pipeline(transaction=True) as pipeline:
-                pipeline.zrank(records.UNFINISHED, job_id)
-                pipeline.hmget(records.record(job_id), ["until", "remaining"])
-                pipeline.hgetall(records.TOTALS)
-                pipeline.hgetall(records.PACE)
-                pipeline.zcard(records.WORKERS)
-                position, (until, remaining), totals, pace, workers = await pipeline.execute()
-        if position is None or until is None:
-            return None
-        done = int(totals[b"accepted"]) - int(totals[b"cost"])
-        cost = max(int(until) - done, int(remaining))  # all that was accepted up to this job, less what is done
-        return Outlook(position, records.seconds_left(cost, totals, pace, workers))
+        return await self._backlog.outlook(job_id)
+
+    async def backlog(self) -> Backlog:
+        """See `JobQueue.backlog`."""
+        return await self._backlog.size()
 
     async def cancel(self, job_id: str) -> Job:
         """See `JobQueue.cancel`."""
         job = await self.get(job_id)
         if job.state.ended:
-            with _reached():
+            with reached():
                 gone = await self._expire(args=[job_id])
             names = records.decoded(gone)
         else:
@@ -177,7 +155,7 @@ class RedisQueue:
                 result_ttl_s=self._settings.result_ttl_s,
                 record_ttl_s=self._settings.record_ttl_s,
             )
-            with _reached():
+            with reached():
                 ended = await self._finish(args=arguments)
             names = [f"uploads/{job_id}"] if ended else []
             if ended:
@@ -193,41 +171,30 @@ class RedisQueue:
             raise JobFailed(job.failure)
         if job.state is not State.SUCCEEDED:
             raise NoResult(f"The job is {job.state}; it has no result.", job=job_id, state=job.state)
-        with _reached():
+        with reached():
             blob = await self._client.hget(records.record(job_id), "blob")
         path = self._spool.folder / f"{job_id}.{secrets.token_hex(8)}.lent"
         try:
             if job.expired or blob is None:
                 raise FileNotFoundError
-            with _stored():
+            with stored():
                 await asyncio.to_thread(self._blobs.fetch, blob.decode(), path)
-        except FileNotFoundError:
+        except BaseException as error:
             path.unlink(missing_ok=True)
-            raise ResultExpired("The result is no longer kept; restore the picture again.", job=job_id) from None
+            if isinstance(error, FileNotFoundError):
+                raise ResultExpired("The result is no longer kept; restore the picture again.", job=job_id) from None
+            raise
         return path
-
-    async def backlog(self) -> Backlog:
-        """See `JobQueue.backlog`."""
-        with _reached():
-            oldest = await self._client.zrange(records.UNFINISHED, 0, 0)
-            async with self._client.pipeline(transaction=True) as pipeline:
-                pipeline.zcard(records.UNFINISHED)
-                pipeline.hget(records.TOTALS, "cost")
-                pipeline.time()
-                pipeline.hget(records.record(oldest[0].decode() if oldest else ""), "created_at")
-                jobs, cost, (seconds, _), created_at = await pipeline.execute()
-        age_s = max(0.0, seconds - float(created_at)) if created_at else 0.0
-        return Backlog(jobs, int(cost or 0) / TILE_UNIT_PIXELS, age_s)
 
     async def check(self) -> None:
         """See `JobQueue.check`; a minute without any worker is no fault: they may be restarting."""
-        with _reached():
+        with reached():
             served = await self._client.exists(records.SERVED)
         if not served:
             raise NotReady("No worker is running (unseam worker); jobs are kept until one is.", retry_after_s=10)
 
     async def _made_before(self, order: Order) -> Job | None:
-        with _reached():
+        with reached():
             found = await self._client.get(records.idempotency_key(order.owner, order.idempotency_key or ""))
         if found is None:
             return None
@@ -245,72 +212,8 @@ class RedisQueue:
         except UNREACHABLE as error:  # it is accepted: the janitor enqueues what is not
             log.warning("job %s is not in the queue yet: %s", job_id, error)
 
-    async def _overloaded(self, tile_units: float) -> Overloaded:
-        with _reached():
-            async with self._client.pipeline(transaction=True) as pipeline:
-                pipeline.hgetall(records.TOTALS)
-                pipeline.hgetall(records.PACE)
-                pipeline.zcard(records.WORKERS)
-                pipeline.zcard(records.UNFINISHED)
-                totals, pace, workers, unfinished = await pipeline.execute()
-        waiting = int(totals.get(b"cost", 0))
-        excess = waiting + records.pixels(tile_units) - records.pixels(self._settings.max_backlog_tile_units)
-        seconds = records.seconds_left(min(max(excess, 0), waiting), totals, pace, workers)
-        retry_after_s = max(1, math.ceil(seconds))
-        return Overloaded(
-            f"The backlog is full; there will be room for this picture in about {retry_after_s} s.",
-            retry_after_s=retry_after_s,
-            backlog_jobs=unfinished,
-            backlog_tile_units=round(waiting / TILE_UNIT_PIXELS, 1),
-            tile_units=round(tile_units, 1),
-            max_backlog_tile_units=self._settings.max_backlog_tile_units,
-        )
-
-    async def _full(self) -> StorageFull:
-        with _reached():
-            first = await self._client.zrange(records.EXPIRING, 0, 0, withscores=True)
-            seconds, microseconds = await self._client.time()
-        now = seconds + microseconds / 1e6
-        return StorageFull(
-            "There is no room for another upload until results expire or are deleted (DELETE /jobs/{id}).",
-            retry_after_s=max(1, math.ceil(first[0][1] - now)) if first else 10,
-            max_spool_bytes=self._settings.max_spool_bytes,
-        )
-
 
 def _reused(job_id: str) -> IdempotencyKeyReused:
     return IdempotencyKeyReused(
         "This Idempotency-Key was used for another picture or other parameters; take a new one.", job=job_id
     )
-
-
-@contextmanager
-def _reached() -> Iterator[None]:
-    """Raise NotReady where Redis is away, starting, full, or cannot write."""
-    try:
-        yield
-    except (*UNREACHABLE, OutOfMemoryError, ReadOnlyError) as error:
-        raise _away(error) from error
-    except ResponseError as error:
-        if not str(error).startswith(("MISCONF", "NOREPLICAS", "LOADING", "MASTERDOWN")):
-            raise
-        raise _away(error) from error
-
-
-def _away(error: redis.RedisError | OSError) -> NotReady:
-    log.warning("Redis does not take commands: %s", error)
-    return NotReady("The job queue cannot be reached; accepted jobs are kept. Try again in a moment.", retry_after_s=5)
-
-
-@contextmanager
-def _stored() -> Iterator[None]:
-    """Raise StorageFull or NotReady where the blob store does not do its part; FileNotFoundError passes."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull("The server's disk is full; send the picture again later.", retry_after_s=30) from error
-        log.warning("the blob store does not take or give: %s", error)
-        raise NotReady("The store for pictures cannot be reached; try again in a moment.", retry_after_s=5) from error

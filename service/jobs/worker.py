@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 
 POLL_S: Final = 0.5  # a large picture waits so long for an idle worker, at most
 EXIT_STALLED: Final = 70  # EX_SOFTWARE
+SUSPECT_AFTER: Final = 2  # workers that ended while they were at a job
 
 
 class RestorationWorker(SimpleWorker):
@@ -188,9 +189,9 @@ class RestorationWorker(SimpleWorker):
     # Doing ----------------------------------------------------------------------------------------------------------
 
     def _attempt(self, job_id: str, execution: Execution) -> None:
-        """Begin an attempt. The last one is made with nothing beside it, so that it takes nothing down with it."""
-        before = self._account.attempts(job_id)
-        self._alone = 0 < before >= self._settings.max_attempts - 1
+        """Begin an attempt; one that took workers down before is done with nothing beside it."""
+        deaths = self._account.attempts(job_id)
+        self._alone = 0 < deaths >= min(SUSPECT_AFTER, self._settings.max_attempts - 1)
         try:
             if self._alone or self._attempts.get(job_id):
                 while len(self._attempts) and not self._stop_requested:

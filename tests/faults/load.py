@@ -22,7 +22,7 @@ from PIL import Image
 
 DATA = Path(os.environ.get("UNSEAM_DATA", ROOT.parent / "shared" / "data"))
 SIZES = [(120, 90), (200, 150), (300, 200), (64, 64), (520, 420)]  # the last is large: the workers share it
-GIVE_UP_S = 180
+GIVE_UP_S = 300
 
 
 def pictures(count: int) -> list[bytes]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import logging
 import os
 import signal
 import sys
@@ -15,8 +17,7 @@ from numpy.typing import NDArray
 
 from export import runners
 from export.runners import Runner
-from service.cli import main
-from service.jobs.inference import Inference
+from service.commands import worker
 
 time.sleep = threading.Event().wait  # libfaketime breaks the call that sleep makes, not the one that waiting makes
 
@@ -37,5 +38,5 @@ def load(backend: str, path: Path, **options: Any) -> Runner:
 
 
 if __name__ == "__main__":
-    Inference.__init__.__kwdefaults__["load"] = load
-    sys.exit(main(["worker", "--metrics-port", "0"]))
+    logging.basicConfig(level=logging.WARNING)
+    sys.exit(worker.run(argparse.Namespace(device="cpu", metrics_port=0), load))

@@ -136,7 +136,7 @@ def test_a_worker_whose_network_hangs_ends_its_process(bench: RedisBench, monkey
     assert set(codes) == {70}
 
 
-def test_the_last_attempt_is_made_with_nothing_beside_it(bench: RedisBench) -> None:
+def test_a_picture_that_two_workers_died_with_has_nothing_beside_it(bench: RedisBench) -> None:
     bench.runner.go.clear()
     with bench.client() as client, bench.worker() as worker:
         suspect, innocent = (client.post(RESTORE, content=png(), headers=ASYNC).json()["id"] for _ in range(2))

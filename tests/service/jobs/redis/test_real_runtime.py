@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import onnx_convolutions
@@ -12,6 +14,7 @@ from redis_bench import RedisBench
 from service_bench import png, wait_for_state
 
 from export import runners
+from export.runners import Runner
 from service.catalogue import Catalogue
 
 RESTORE = "/restore?task=derain"
@@ -41,7 +44,18 @@ def test_two_workers_make_the_bytes_of_one(real: RedisBench) -> None:
 def test_two_hundred_pictures_of_32_clients_have_the_bytes_they_have_one_at_a_time(real: RedisBench) -> None:
     contents = [png(20 + n % 60, 20 + n // 8, seed=n) for n in range(200)]
     settings = {"threads": 1, "batch": 8, "fixed_batch": True, "jobs_at_once": 16}
-    with real.client() as client, real.worker(runners.load, **settings):
+    pause_s = 0.0
+
+    def load(*args: Any, **options: Any) -> Runner:
+        run = runners.load(*args, **options)
+
+        def run_later(tiles: Any) -> Any:
+            time.sleep(pause_s)  # meanwhile, tiles of other pictures come
+            return run(tiles)
+
+        return run_later
+
+    with real.client() as client, real.worker(load, **settings):
 
         def ask(content: bytes) -> bytes:
             answer = client.post(RESTORE, content=content)
@@ -52,9 +66,9 @@ def test_two_hundred_pictures_of_32_clients_have_the_bytes_they_have_one_at_a_ti
             return real.metrics.registry.get_sample_value("unseam_batch_size_count") or 0
 
         alone = [ask(content) for content in contents]
-        before = calls()
+        before, pause_s = calls(), 0.05
         with ThreadPoolExecutor(32) as clients:
             together = list(clients.map(ask, contents))
     assert together == alone
     assert len(set(alone)) == 200
-    assert calls() - before < 200  # they did share batches
+    assert calls() - before < 150  # they did share batches
