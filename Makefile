@@ -35,6 +35,7 @@ bench: setup
 	$(BIN)/unseam bench engine
 	$(BIN)/unseam bench tiling
 	$(BIN)/unseam bench http
+	$(BIN)/unseam bench workers
 
 figures: setup
 	$(BIN)/python -m benchmarks.figures
