@@ -10,6 +10,7 @@ from typing import Final
 SUBJECTS: Final = {
     "engine": ("benchmarks.engine", "every network, tile and CPU runtime, beside torch"),
     "http": ("benchmarks.latency", "how long clients of a server wait, and how many pictures a second they get"),
+    "photograph": ("benchmarks.photograph", "one large photograph through a server: seconds and peak memory"),
     "gigapixel": ("benchmarks.gigapixel", "time and memory for a picture that does not fit in memory"),
     "workers": ("benchmarks.workers", "how much sooner two workers finish a large picture than one"),
     "tiling": ("benchmarks.tiling", "how far tiled pictures are from untiled ones"),

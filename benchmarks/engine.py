@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import memory
 from export import manifest as manifests
 from export import storage
 from export.manifest import Manifest, ManifestError
@@ -130,7 +130,7 @@ def _cost(
     tiles = np.random.default_rng(0).random(shape, dtype=np.float32)
     compute(tiles)
     times = [_timed(lambda: compute(tiles)) for _ in range(runs)]
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak_mb = memory.peak() / 2**20
     return Cost(min(wall for wall, _ in times), min(cpu for _, cpu in times), peak_mb)
 
 

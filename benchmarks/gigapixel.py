@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import memory
 from imaging.codec import Limits, streams
 from imaging.picture import Metadata
 from imaging.staged import Stage, layout, stream
@@ -66,9 +65,8 @@ def run(args: argparse.Namespace) -> int:
         source, target = Path(folder) / "picture.tif", Path(folder) / "restored.tif"
         draw(source, width, height)
         start = time.perf_counter()
-        subprocess.run([sys.executable, *_command(args.name, source, target)], check=True)
+        peak_mb = memory.peak_of_run([sys.executable, *_command(args.name, source, target)]) / 1e6
         seconds = time.perf_counter() - start
-        peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         megapixels, size_mb = width * height / 1e6, target.stat().st_size / 1e6
     row = Row(args.name, megapixels, width, height, seconds, megapixels / seconds, peak_mb, size_mb)
     if args.json:

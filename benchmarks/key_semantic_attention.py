@@ -23,6 +23,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from benchmarks import memory
 from models.layers.windows import Size
 from models.semanir.attention import Implementation, attend
 from models.semanir.dictionary import Dictionary, most_similar
@@ -154,20 +155,14 @@ def measure(run: Callable[[], Tensor], repeats: int) -> tuple[float | None, floa
 def _measure_on_cpu(run: Callable[[], Tensor], repeats: int) -> tuple[float, float, Tensor]:
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")  # the peak of the resident set starts anew (Linux)
-    held = _resident("VmRSS")
+    held = memory.now()
     answer, times = run(), []
-    mebibytes = (_resident("VmHWM") - held) / 2**10
+    mebibytes = (memory.peak() - held) / 2**20
     for _ in range(repeats):
         start = time.perf_counter()
         run()
         times.append(1e3 * (time.perf_counter() - start))
     return statistics.median(times), mebibytes, answer
-
-
-def _resident(field: str) -> int:
-    """KiB, as the kernel counts them."""
-    status = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in status if line.startswith(field)))
 
 
 if __name__ == "__main__":

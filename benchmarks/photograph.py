@@ -17,6 +17,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
+from benchmarks import memory
 from benchmarks.scene import draw
 from benchmarks.served import BenchError, started
 
@@ -36,13 +37,13 @@ def run(args: argparse.Namespace) -> int:
     """Restore it once; say how long it took and what the server needed."""
     content = args.picture.read_bytes() if args.picture else photograph()
     with started() as (url, pid):
-        idle = peak_memory(pid)
+        idle = memory.peak_of_tree(pid)
         start = time.perf_counter()
         answer = httpx.post(
             f"{url}/restore", params={"task": args.task}, content=content, headers={"Prefer": "wait=3600"}, timeout=None
         )
         seconds = time.perf_counter() - start
-        peak = peak_memory(pid)
+        peak = memory.peak_of_tree(pid)
     if answer.status_code != 200:
         raise BenchError(f"the server answered {answer.status_code}: {answer.text[:300]}")
     with Image.open(io.BytesIO(content)) as sent, Image.open(io.BytesIO(answer.content)) as returned:
@@ -75,13 +76,3 @@ def photograph() -> bytes:
     buffer = io.BytesIO()
     Image.fromarray((large + 3 * grain).clip(0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=QUALITY)
     return buffer.getvalue()
-
-
-def peak_memory(pid: int) -> int:
-    """Bytes of the largest resident set so far of a process and those below it (Linux; BenchError elsewhere)."""
-    try:
-        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError as error:
-        raise BenchError(f"the system does not say how much memory the server takes: {error}") from error
-    return int(status["VmHWM"].split()[0]) * 1024 + sum(peak_memory(int(child)) for child in children)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import memory
 from export import storage
 from imaging import quality
 from imaging.staged import Layout
@@ -190,7 +190,7 @@ def _restored(artifact: Artifact, way: str, picture: Array, threads: int) -> tup
     start, cpu = time.perf_counter(), time.process_time()
     restored = restore()
     spent = time.perf_counter() - start, time.process_time() - cpu
-    return restored, *spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return restored, *spent, memory.peak() / 2**20
 
 
 def averaged(picture: Array, answer: Callable[[tuple[int, int]], Array], plan: Plan) -> Array:

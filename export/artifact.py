@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export import manifest as manifests
-from export import storage
+from export import staged, storage
 from export.manifest import Backend, Manifest, ManifestError, Precision
 from models import registry
 from models.registry import Card
@@ -81,8 +81,11 @@ def make(
 
 def present(card: Card, request: Request) -> bool:
     """Whether there is an unaltered artifact of the card's weights; in the precision asked for, if any."""
+    folder = request.root / card.name
     try:
-        manifest = manifests.load(request.root / card.name)
+        manifest = manifests.load(folder)
+        if manifest.precision == "fp32":
+            staged.load(folder)
     except ManifestError:
         return False
     return manifest.weights_sha256 == card.sha256 and request.precision in (None, manifest.precision)

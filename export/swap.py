@@ -13,7 +13,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def swap(network: Network, implementation: Implementation) -> Network:
-    """A copy whose key-semantic attention runs as "mask", "gather" or "triton"; the argument is left alone.
+    """A copy whose key-semantic attention runs as "mask", "gather", "triton" or "operator"; the argument is left alone.
 
     The answers agree to rounding (1e-5 in float32). A network without such attention comes back as a plain copy.
     Raises ValueError for another name.

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from export import custom_operator
 from export.manifest import Precision
 from export.precision import lower
 from models.network import RestorationNetwork
@@ -45,7 +46,7 @@ def export(network: RestorationNetwork, path: Path, tile: int, precision: Precis
     traced = path.with_suffix(".traced.onnx")
     _trace(lower(network, precision), traced, tile)
     if precision == "fp32":
-        _simplify(traced, path)
+        _simplify_around(traced, path)
         traced.unlink()
     else:  # ONNX Runtime would write casts to what its CPU kernels take; TensorRT folds constants by itself
         traced.replace(path)
@@ -139,6 +140,18 @@ def _name_scopes(network: nn.Module) -> None:
         if name:
             module.register_forward_pre_hook(enter(name))
             module.register_forward_hook(leave)
+
+
+def _simplify_around(traced: Path, path: Path) -> None:
+    """Simplify what lies around the nodes of our own operator, which is there if the network was swapped to it."""
+    model = onnx.load(traced)
+    if not custom_operator.nodes(model):
+        _simplify(traced, path)
+        return
+    rest, ours = custom_operator.cut_out(model)
+    onnx.save(rest, traced)
+    _simplify(traced, path)
+    onnx.save(custom_operator.put_back(onnx.load(path), ours, (INPUT, OUTPUT)), path)
 
 
 def _simplify(traced: Path, path: Path) -> None:

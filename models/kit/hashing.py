@@ -37,7 +37,14 @@ def bucket(patches: Tensor, rotation: Tensor, rounds: int) -> Tensor:
         along = torch.matmul(exact, directions.to(exact.dtype))
         along = along.reshape(*patches.shape[:2], rounds, -1).transpose(1, 2)
         projections = torch.cat((along, -along), dim=-1)
-        return settled(projections, projections.argmax(dim=-1, keepdim=True))[..., 0]
+        largest = projections.argmax(dim=-1, keepdim=True)
+        return settled(projections, largest, lambda: _products(exact, directions))[..., 0]
+
+
+def _products(patches: Tensor, directions: Tensor) -> Tensor:
+    """The length of each patch (G, n, dim) times that of the longest direction: (G, 1, n, 1)."""
+    products: Tensor = patches.norm(dim=-1, keepdim=True) * directions.norm(dim=0).amax()
+    return products[:, None]
 
 
 def counting_sort(codes: Tensor, buckets: int) -> tuple[Tensor, Tensor]:

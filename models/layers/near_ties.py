@@ -7,7 +7,7 @@ to know which pixels that touches: run the network as it is, then once more with
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Of a row's largest score. A float32 score is off by less than 1e-6 of it, and a gap lies between two scores.
-MARGIN = 3e-6
+# Of the largest products that a score may be the sum of. Runtimes differ by some 1e-6 of them, layer on layer.
+MARGIN = 1e-5
 
 
 @dataclass
@@ -32,7 +32,7 @@ _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
 @contextmanager
 def watched(*, other_way: bool = False) -> Iterator[Watch]:
-    """Count the near-ties among the selections made inside; with `other_way`, decide each for the runner-up."""
+    """Count the near-ties among the selections made inside; with `other_way`, decide each the other way."""
     watch = Watch(other_way)
     token = _watch.set(watch)
     try:
@@ -41,19 +41,26 @@ def watched(*, other_way: bool = False) -> Iterator[Watch]:
         _watch.reset(token)
 
 
-def settled(scores: Tensor, chosen: Tensor) -> Tensor:
-    """The indices `chosen` (..., k), k >= 1, of the largest of `scores` (..., n), as `watched` wants them.
+def settled(scores: Tensor, chosen: Tensor, magnitude: Callable[[], Tensor]) -> Tensor:
+    """The indices of the largest scores, as `watched` wants them.
 
-    A score of minus infinity is no candidate.
+    Args:
+        scores: (..., n); minus infinity is no candidate.
+        chosen: (..., k), k >= 1, indices of the largest scores.
+        magnitude: gives (..., 1), how large a row's scores are if nothing in them cancels: rounding is relative to it.
     """
     watch = _watch.get()
     if watch is None or chosen.shape[-1] == scores.shape[-1]:
         return chosen
-    weakest, place = scores.gather(-1, chosen).min(dim=-1, keepdim=True)
-    runner_up, index = scores.scatter(-1, chosen, -torch.inf).max(dim=-1, keepdim=True)
-    largest = scores.masked_fill(scores.isinf(), 0).abs().amax(dim=-1, keepdim=True)
-    near = weakest - runner_up <= MARGIN * largest  # never where one of them is no candidate: inf or nan
+    weakest = scores.gather(-1, chosen).amin(dim=-1, keepdim=True)
+    runner_up = scores.scatter(-1, chosen, -torch.inf).amax(dim=-1, keepdim=True)
+    margin = MARGIN * magnitude()
+    near = weakest - runner_up <= margin  # never where one of them is no candidate: inf or nan
     watch.count += int(near.sum())
     if not watch.other_way:
         return chosen
-    return chosen.scatter(-1, place, torch.where(near, index, chosen.gather(-1, place)))
+    # Mirrored at the cut, the candidates near it change sides; equal ones do so by counting indices from the end.
+    cut = (weakest + runner_up) / 2
+    mirrored = torch.where(near & ((scores - cut).abs() <= margin), 2 * cut - scores, scores)
+    from_the_end = mirrored.flip(-1).sort(dim=-1, descending=True, stable=True).indices[..., : chosen.shape[-1]]
+    return torch.where(near, scores.shape[-1] - 1 - from_the_end, chosen)

@@ -1,10 +1,11 @@
 """Key-semantic attention (SemanIR, Eq. 3): every token attends to the keys its dictionary lists, and to no other.
 
-One function in three implementations, which agree to rounding:
+One function in four implementations, which agree to rounding:
 
     mask     scores of all pairs, those not listed put out. Dense products only; what training uses.
     gather   the listed keys and values are copied beside each token. Work grows with k, memory with k times the map.
     triton   one fused kernel that walks the list with a running softmax (`triton_kernel.py`). Inference on a GPU.
+    operator as mask, but one node in an exported graph (`operator.py`), for engines that have the kernel.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from models.layers.position_bias import ContinuousPositionBias, offsets, spread
 from models.layers.windows import Windows
 from models.semanir.dictionary import EMPTY, Dictionary
 
-Implementation = Literal["mask", "gather", "triton"]
+Implementation = Literal["mask", "gather", "triton", "operator"]
 IMPLEMENTATIONS: tuple[Implementation, ...] = get_args(Implementation)
 
 
@@ -78,7 +79,7 @@ def attend(
         v: (G, num_heads, N, d).
         dictionary: the keys of each token.
         bias: (num_heads, 2h-1, 2w-1), one value per offset (query - key) in the window.
-        implementation: "mask", "gather" or "triton".
+        implementation: one of `IMPLEMENTATIONS`.
 
     Returns:
         (G, num_heads, N, d).
@@ -87,6 +88,10 @@ def attend(
         from models.semanir.triton_kernel import attend_listed  # an optional dependency
 
         return cast(Tensor, attend_listed(q, k, v, dictionary.keys.int(), bias))
+    if implementation == "operator":
+        from models.semanir.operator import attend_operator  # it needs this module
+
+        return attend_operator(q, k, v, dictionary, bias)
     if implementation == "gather":
         return attend_gathered(q, k, v, dictionary, bias)
     return attend_masked(q, k, v, dictionary, bias)

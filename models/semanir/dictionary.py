@@ -69,11 +69,17 @@ def most_similar(tokens: Tensor, window: Size, top_k: int, filled: Tensor | None
         similarity = torch.matmul(exact[part], exact[part].transpose(1, 2))
         excluded = itself if filled is None else itself | filled[part]
         similarity = similarity.masked_fill(excluded, -torch.inf)
-        chosen = settled(similarity, largest(similarity, top_k))
+        chosen = settled(similarity, largest(similarity, top_k), lambda: _products(exact[part]))
         return chosen if filled is None else chosen.masked_fill(similarity.gather(-1, chosen) == -torch.inf, EMPTY)
 
     with full_precision(tokens) as (exact,):
         return Dictionary(in_chunks(select, groups, count * count), window)
+
+
+def _products(tokens: Tensor) -> Tensor:
+    """The largest product of the length of each of (G, N, C) with that of another: (G, N, 1)."""
+    lengths: Tensor = tokens.norm(dim=-1, keepdim=True)
+    return lengths * lengths.amax(dim=1, keepdim=True)
 
 
 def largest(scores: Tensor, count: int) -> Tensor:

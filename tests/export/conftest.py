@@ -8,8 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from export import to_onnx
+from export import manifest as manifests
+from export import staged, to_onnx
 from export.fold import fold
+from export.manifest import Manifest
 from export.subject import Subject
 from models.ipt_v2.model import IPTV2, Config
 from models.network import RestorationNetwork
@@ -68,3 +70,30 @@ def subject(network: nn.Module) -> Subject:
         licence="for tests",
         default=True,
     )
+
+
+def artifact_of(manifest: Manifest, folder: Path) -> None:
+    """Save the manifest, and its first graph as the only segment."""
+    manifests.save(manifest, folder)
+    graph = manifest.graphs[0]
+    only = staged.Stage(
+        name="restored",
+        reads=("picture",),
+        lattice=1,
+        halo=0,
+        single=0,
+        down=1,
+        up=1,
+        macs=1,
+        file=graph.file,
+        sha256=graph.sha256,
+    )
+    description = staged.Staged(
+        weights_sha256=manifest.weights_sha256, lattice=1, in_channels=3, max_abs=0, stages=(only,)
+    )
+    staged.save(description, folder)
+
+
+@pytest.fixture(scope="session")
+def save_artifact() -> Callable[[Manifest, Path], None]:
+    return artifact_of

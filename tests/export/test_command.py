@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from export import command, parity, runners, stage, to_onnx
+from export import command, parity, runners, stage, staged, to_onnx
 from export import manifest as manifests
 from export import subject as subjects
 from export.checkpoint import CheckpointError
@@ -64,12 +65,14 @@ def test_ones_own_checkpoint_becomes_an_artifact_that_every_backend_runs(
     fastest = min(manifest.speed, key=lambda one: one.ms_per_tile)
     assert manifest.backends[0] == fastest.backend
     assert manifest.halo == manifest.seams[-1].halo > 0
-    assert sorted(path.name for path in folder.iterdir()) == [
+    assert {path.name for path in folder.iterdir()} == {
         "64-fp32.onnx",
         "96-fp32.onnx",
         "manifest.json",
         "weights.safetensors",
-    ]
+        staged.FILE_NAME,
+        *(stage.file for stage in staged.load(folder).stages),
+    }
     inputs = parity.tiles(64, 3)
     run = runners.load("torch", folder / "weights.safetensors")
     np.testing.assert_allclose(run(inputs), parity.answers(network, inputs), atol=1e-5)
@@ -148,7 +151,11 @@ def test_weights_of_another_configuration_are_refused(own: list[str], tmp_path: 
 
 
 def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
-    subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    subject: Subject,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    save_artifact: Callable[[manifests.Manifest, Path], None],
 ) -> None:
     def card(sha256: str) -> registry.Card:
         return registry.Card(
@@ -175,7 +182,7 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
         (folder / "64.onnx").write_bytes(b"graph")
         graph = manifests.Graph(tile=64, file="64.onnx", sha256=manifests.file_sha256(folder / "64.onnx"), nodes=1)
         manifest = made_manifest(made, graph)
-        manifests.save(manifest, folder)
+        save_artifact(manifest, folder)
         return manifest
 
     monkeypatch.setattr(stage, "export", small)
@@ -185,6 +192,8 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
     assert missing() == 1
     assert missing() == 0
     (tmp_path / subject.name / "64.onnx").write_bytes(b"damaged")
+    assert missing() == 1
+    (tmp_path / subject.name / staged.FILE_NAME).unlink()  # as exports before there were segments
     assert missing() == 1
     monkeypatch.setattr(registry, "cards", lambda: (card("1" * 64),))
     assert missing() == 1

@@ -67,7 +67,7 @@ class Brighter(RestorationNetwork):
     def restore(self, x: Tensor) -> Tensor:
         top, bottom = x.unflatten(2, (2, -1)).unbind(2)
         sums = torch.stack((top[..., 0, 0], bottom[..., 0, 0]), -1)
-        chosen = settled(sums, sums.argmax(-1, keepdim=True))
+        chosen = settled(sums, sums.argmax(-1, keepdim=True), lambda: torch.tensor(1.0))
         return torch.cat((top + self.steps[chosen[..., None]], bottom), 2)
 
 
@@ -105,6 +105,6 @@ def test_nan_and_wrong_shapes_are_never_within(broken: np.ndarray) -> None:
 def test_the_bounds() -> None:
     assert Figures(1e-4, 90).within("fp32")
     assert not Figures(1.1e-4, 90).within("fp32")
-    assert not Figures(0.0, 49, 0.01).within("fp32")
+    assert not Figures(0.0, 59, 0.01).within("fp32")
     assert Figures(1e-2, 60).within("fp16")
     assert not Figures(1e-6, 59.9).within("bf16")

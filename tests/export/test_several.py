@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,9 @@ def test_as_many_networks_at_once_as_the_machine_bears(
     assert several.bearable(1) == 1
 
 
-def test_each_network_has_an_outcome_of_its_own(tmp_path: Path) -> None:
+def test_each_network_has_an_outcome_of_its_own(
+    tmp_path: Path, save_artifact: Callable[[Manifest, Path], None]
+) -> None:
     (tmp_path / NAME).mkdir()
     (tmp_path / NAME / "256.onnx").write_bytes(b"graph")
     graph = Graph(tile=256, file="256.onnx", sha256=manifests.file_sha256(tmp_path / NAME / "256.onnx"), nodes=1)
@@ -46,7 +49,7 @@ def test_each_network_has_an_outcome_of_its_own(tmp_path: Path) -> None:
         graphs=(graph,),
         backends=("onnx",),
     )
-    manifests.save(manifest, tmp_path / NAME)
+    save_artifact(manifest, tmp_path / NAME)
     outcomes = dict(several.export([NAME, "nothing"], Request(tmp_path, only_missing=True), 2, lambda step: None))
     assert outcomes[NAME] is None  # it is not missing
     assert isinstance(outcomes["nothing"], ValueError)

@@ -1,0 +1,36 @@
+"""Key-semantic attention as one operator of an ONNX graph, `unseam::key_semantic_attention`.
+
+Its inputs and answer are those of `models.semanir.triton_kernel.attend_listed`, the kernel that engines with our plugin
+run in its place.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from models.semanir.dictionary import Dictionary
+
+NAME = "unseam::key_semantic_attention"
+
+
+def attend_operator(q: Tensor, k: Tensor, v: Tensor, dictionary: Dictionary, bias: Tensor) -> Tensor:
+    """`models.semanir.attention.attend_masked`, which a graph exported meanwhile holds as one node."""
+    apply: Any = _Operator.apply
+    return cast(Tensor, apply(q, k, v, dictionary.keys.int(), bias))
+
+
+class _Operator(torch.autograd.Function):
+    @staticmethod
+    def forward(_context: Any, q: Tensor, k: Tensor, v: Tensor, keys: Tensor, bias: Tensor) -> Tensor:
+        from models.semanir.attention import attend_masked
+
+        height, width = (side // 2 + 1 for side in bias.shape[1:])
+        return attend_masked(q, k, v, Dictionary(keys.long(), (height, width)), bias)
+
+    @staticmethod
+    def symbolic(graph: Any, q: Any, k: Any, v: Any, keys: Any, bias: Any) -> Any:
+        """What the exporter writes instead of `forward`'s operators."""
+        return graph.op(NAME, q, k, v, keys, bias).setType(q.type())
