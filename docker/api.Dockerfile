@@ -1,20 +1,22 @@
 # The API: answers HTTP and fills the queue. No torch, no CUDA, no inference runtime.
 ARG BASE=python:3.11.14-slim-bookworm
 
-FROM ${BASE} AS build
+FROM ${BASE} AS dependencies
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 RUN python3 -m venv /opt/unseam && /opt/unseam/bin/pip install 'setuptools>=77'
-# Dependencies change seldom and code often: they are installed from pyproject.toml alone, before any code is here.
+# Dependencies change seldom and code often: each is a layer of its own, so that a change is rebuilt and sent in seconds.
 COPY pyproject.toml ./
 RUN touch README.md && /opt/unseam/bin/pip install --no-build-isolation '.[s3]'
+
+FROM dependencies AS code
 COPY README.md ./
 COPY imaging imaging
 COPY unseam unseam
 COPY export export
 COPY models/*.py models/
 COPY service service
-RUN /opt/unseam/bin/pip install --no-build-isolation --no-deps --force-reinstall .
+RUN /opt/unseam/bin/pip install --no-build-isolation --no-deps --target /opt/code .
 
 FROM ${BASE}
 RUN groupadd --gid 10001 unseam \
@@ -22,8 +24,10 @@ RUN groupadd --gid 10001 unseam \
     && install --directory --owner=unseam --group=unseam \
         /var/lib/unseam /var/lib/unseam/artifacts /var/lib/unseam/blobs /var/lib/unseam/spool
 COPY docker/entrypoint /usr/local/bin/entrypoint
-COPY --from=build /opt/unseam /opt/unseam
+COPY --from=dependencies /opt/unseam /opt/unseam
+COPY --from=code /opt/code /opt/code
 ENV PATH=/opt/unseam/bin:$PATH \
+    PYTHONPATH=/opt/code \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     UNSEAM_HOST=0.0.0.0 \

@@ -3,7 +3,7 @@
 #   --target artifacts   the artifacts themselves, exported while the image is built: one tag is one set of networks
 ARG BASE=python:3.11.14-slim-bookworm
 
-FROM ${BASE} AS build
+FROM ${BASE} AS dependencies
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 RUN python3 -m venv /opt/unseam && /opt/unseam/bin/pip install 'setuptools>=77'
@@ -11,13 +11,15 @@ RUN python3 -m venv /opt/unseam && /opt/unseam/bin/pip install 'setuptools>=77'
 COPY docker/wheels wheels
 COPY pyproject.toml ./
 RUN touch README.md && /opt/unseam/bin/pip install --no-build-isolation --find-links wheels '.[cpu,export]'
+
+FROM dependencies AS code
 COPY README.md ./
 COPY imaging imaging
 COPY unseam unseam
 COPY export export
 COPY models models
 COPY service service
-RUN /opt/unseam/bin/pip install --no-build-isolation --no-deps --force-reinstall .
+RUN /opt/unseam/bin/pip install --no-build-isolation --no-deps --target /opt/code .
 
 FROM ${BASE} AS exporter
 # The file named telemetry tells OpenVINO, as the variable below does ONNX Runtime, to report nothing to its makers.
@@ -26,8 +28,10 @@ RUN groupadd --gid 10001 unseam \
     && install --directory --owner=unseam --group=unseam \
         /var/lib/unseam /var/lib/unseam/artifacts /var/lib/unseam/intel \
     && printf 0 > /var/lib/unseam/intel/openvino_telemetry
-COPY --from=build /opt/unseam /opt/unseam
+COPY --from=dependencies /opt/unseam /opt/unseam
+COPY --from=code /opt/code /opt/code
 ENV PATH=/opt/unseam/bin:$PATH \
+    PYTHONPATH=/opt/code \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     UNSEAM_ARTIFACTS=/var/lib/unseam/artifacts \

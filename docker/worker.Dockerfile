@@ -8,23 +8,25 @@ FROM ${BASE} AS python
 RUN python3 -c 'import ensurepip' 2>/dev/null || { \
         apt-get update && apt-get install --yes --no-install-recommends python3-venv && rm -rf /var/lib/apt/lists/*; }
 
-FROM python AS build
+FROM python AS dependencies
 ARG EXTRAS=gpu
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 RUN python3 -m venv /opt/unseam && /opt/unseam/bin/pip install 'setuptools>=77'
-# Dependencies change seldom and code often: they are installed from pyproject.toml alone, before any code is here.
+# Dependencies change seldom and code often: each is a layer of its own, so that a change is rebuilt and sent in seconds.
 # Wheels that lie in docker/wheels are taken before the index's.
 COPY docker/wheels wheels
 COPY pyproject.toml ./
 RUN touch README.md && /opt/unseam/bin/pip install --no-build-isolation --find-links wheels ".[s3,${EXTRAS}]"
+
+FROM dependencies AS code
 COPY README.md ./
 COPY imaging imaging
 COPY unseam unseam
 COPY export export
 COPY models models
 COPY service service
-RUN /opt/unseam/bin/pip install --no-build-isolation --no-deps --force-reinstall .
+RUN /opt/unseam/bin/pip install --no-build-isolation --no-deps --target /opt/code .
 
 FROM python
 # The file named telemetry tells OpenVINO, as the variable below does ONNX Runtime, to report nothing to its makers.
@@ -35,8 +37,10 @@ RUN groupadd --gid 10001 unseam \
         /var/lib/unseam/intel \
     && printf 0 > /var/lib/unseam/intel/openvino_telemetry
 COPY docker/entrypoint docker/worker-per-gpu /usr/local/bin/
-COPY --from=build /opt/unseam /opt/unseam
+COPY --from=dependencies /opt/unseam /opt/unseam
+COPY --from=code /opt/code /opt/code
 ENV PATH=/opt/unseam/bin:$PATH \
+    PYTHONPATH=/opt/code \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     UNSEAM_HOST=0.0.0.0 \

@@ -27,7 +27,7 @@ FEWER: dict[str, tuple[str, str, dict[str, Any]]] = {
     "dejpeg": (
         "iitransformer",
         "tiny",
-        {"num_heads": (5, 5), "kinds": (("intra",) * 2, ("inter",) * 2), "shifts": ((0, 4),) * 2},
+        {"num_heads": (4, 4), "kinds": (("intra",) * 2, ("inter",) * 2), "shifts": ((0, 4),) * 2},
     ),
 }
 TILE = 64
