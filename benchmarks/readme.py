@@ -2,11 +2,12 @@
 
 Each stands between `<!-- name -->` and `<!-- /name -->`. Quality is the shipped cards' (`unseam eval NAME` measures it
 again) beside what classical methods reach (`python -m benchmarks.baselines`); counts are `unseam models count` beside
-the papers' (benchmarks/published.toml).
+the papers' (benchmarks/published.toml); seams are `unseam bench tiling --json` (benchmarks/results/tiling.json).
 """
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,13 @@ from training.recipe import Recipe
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
+TILING = HERE / "results" / "tiling.json"
+WAYS = {
+    "staged 256": "staged",
+    "bounded": "bounded",
+    "no overlap": "tiles side by side",
+    "averaged overlap": "32 averaged",
+}
 
 
 def quality(shipped: Iterable[Card], classical: Mapping[str, Any]) -> str:
@@ -67,6 +75,19 @@ def counts(measured: Mapping[str, Count]) -> str:
     return _table(("network/config", "paper", "ours", "paper, MACs", "ours, MACs", "at"), rows)
 
 
+def seams(measured: Mapping[str, Any]) -> str:
+    """A row per model: the largest difference from the untiled picture in LSB, and the share of equal 8-bit values."""
+    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for row in measured["rows"]:
+        found.setdefault(row["model"], {})[row["way"]] = row
+    rows = [(f"`{model}`", *(_difference(ways[way]) for way in WAYS)) for model, ways in found.items()]
+    return _table(("model", *WAYS.values()), rows)
+
+
+def _difference(row: Mapping[str, Any]) -> str:
+    return f"{row['max_lsb']:.3g} LSB, {100 * row['equal_8bit']:.3f} %"
+
+
 def filled(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
     """The text with every named table made anew. Raises ValueError for a table that has no place in it."""
     for name, make in tables.items():
@@ -84,8 +105,9 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(
-        filled(
-            README.read_text(), {"quality": lambda: quality(cards(), stored()), "counts": lambda: counts(count_all())}
-        )
-    )
+    made = {
+        "quality": lambda: quality(cards(), stored()),
+        "counts": lambda: counts(count_all()),
+        "seams": lambda: seams(json.loads(TILING.read_text())),
+    }
+    README.write_text(filled(README.read_text(), made))

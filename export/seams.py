@@ -22,6 +22,7 @@ from imaging.restoration import restore
 from models.network import RestorationNetwork
 
 MAX_LSB = 0.5  # below half an LSB no value moves by more than the rounding to 8 bits does
+CALIBRATED_LSB = MAX_LSB / 2  # on the few pictures of a calibration: there are always harder ones
 _MAX_WORK = 4.0  # pixels computed for each pixel kept; a halo beyond that costs more than it is worth
 
 
@@ -32,8 +33,9 @@ def calibrate(
     on_halo: Callable[[int], object] = lambda halo: None,
     shown: Sequence[Picture] = (),
 ) -> tuple[Seams, ...]:
-    """Find the smallest halo whose tiled pictures are within half an LSB of the untiled ones everywhere.
+    """Find the smallest halo whose tiled pictures are within a quarter of an LSB of the untiled ones everywhere.
 
+    That is half of what any picture should be within.
     Where none is that good at a tolerable price, the largest tolerable one is taken: the figures say how good it is.
 
     Args:
@@ -49,7 +51,7 @@ def calibrate(
     tried: list[Seams] = []
     for figures in measure(network, runner, tile, _told(halos(tile, network.lattice), on_halo), shown):
         tried.append(figures)
-        if figures.max_lsb < MAX_LSB:
+        if figures.max_lsb < CALIBRATED_LSB:
             break
     return tuple(tried)
 
@@ -67,7 +69,7 @@ def measure(
 ) -> Iterator[Seams]:
     """The figures of each halo, one after the other, on the same pictures; see `calibrate`."""
     photographs = pictures.photographs(2, side(tile), network.in_channels)
-    chosen = [*(photographs or [pictures.dead_leaves(side(tile), network.in_channels)]), *shown]
+    chosen = [*photographs, pictures.dead_leaves(side(tile), network.in_channels), *shown]
     untiled = [whole(network, picture) for picture in chosen]
     for halo in tried:
         figures = [_compare(network, runner, tile, halo, *pair) for pair in zip(chosen, untiled, strict=True)]

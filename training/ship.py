@@ -13,7 +13,7 @@ import torch
 
 from export.parity import answers
 from export.pictures import dead_leaves
-from export.seams import calibrate, side
+from export.seams import calibrate, halos, side
 from export.stage import Options
 from models.build import create, load_weights
 from models.registry import PATTERN, Card
@@ -23,6 +23,9 @@ from training.recipe import Recipe
 from training.validation import examples
 
 HEADER = "# One [[model]] table per shipped weight, written by `unseam ship`; see models/registry.py for the fields.\n"
+
+
+_CALIBRATED_ON = 4  # damaged pictures
 
 
 class ShipError(ValueError):
@@ -78,15 +81,19 @@ def card_of(
 def calibrated_halo(recipe: Recipe, weights: Path) -> int:
     """The halo that keeps tiled pictures within half an LSB of untiled ones, so that no export has to search for it.
 
-    It is measured on the torch network, at the largest tile of the ladder that is exported by default, also on a
-    picture damaged as the recipe has it: on a flawless one a network does little, and what it does reaches less far.
+    It is measured on the torch network, at the smallest tile of the ladder that leaves a choice, where cuts are most,
+    also on pictures damaged as the recipe has it: on a flawless one a network does little, and what it does reaches
+    less far.
     """
     network = create(recipe.network, recipe.config)
     load_weights(network, weights)
     network.eval()
-    tile = max(Options().ladder(network.lattice))
-    flawless = torch.from_numpy(dead_leaves(side(tile) * network.scale, 3)).permute(2, 0, 1).unsqueeze(0)
-    damaged, _ = degradations.create(**recipe.degradation)(flawless, torch.Generator().manual_seed(0))
+    ladder = Options().ladder(network.lattice, network.scale)
+    tile = next((tile for tile in ladder if len(list(halos(tile, network.lattice))) > 1), ladder[-1])
+    flawless = torch.from_numpy(dead_leaves(side(tile) * network.scale, 3)).permute(2, 0, 1)
+    damaged, _ = degradations.create(**recipe.degradation)(
+        flawless.expand(_CALIBRATED_ON, -1, -1, -1), torch.Generator().manual_seed(0)
+    )
     shown = [picture.permute(1, 2, 0).numpy() for picture in damaged.clamp(0, 1)]
     return calibrate(network, lambda tiles: answers(network, tiles), tile, shown=shown)[-1].halo
 

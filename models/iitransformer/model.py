@@ -84,8 +84,8 @@ CONFIGS = {
     "sr_x2": Config(scale=2, tail="pixelshuffle"),
     "sr_x3": Config(scale=3, tail="pixelshuffle"),
     "sr_x4": Config(scale=4, tail="pixelshuffle"),
-    # Ours, for JPEG on two CPU cores: at half the resolution, where a JPEG block is 4 x 4 feature pixels, and with inter
-    # layers that see three patches far. 84 kMACs per pixel, where the paper's network needs 11,861.
+    # Ours, for JPEG on two CPU cores: at half the resolution, where a JPEG block is 4 x 4 feature pixels. Inter layers
+    # see three patches far. 84 kMACs per pixel, where the paper's network needs 11,861.
     "tiny": Config(
         embed_dim=48,
         num_heads=(4, 4, 4, 4),

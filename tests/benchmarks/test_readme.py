@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from benchmarks.baselines import stored
-from benchmarks.readme import README, counts, filled, quality
+from benchmarks.readme import README, TILING, counts, filled, quality, seams
 from models.count import count_all
 from models.registry import cards
 
@@ -13,6 +14,11 @@ from models.registry import cards
 def test_the_readmes_quality_is_that_of_the_shipped_cards() -> None:
     text = README.read_text()
     assert filled(text, {"quality": lambda: quality(cards(), stored())}) == text
+
+
+def test_the_readmes_seams_are_those_that_were_measured() -> None:
+    text = README.read_text()
+    assert filled(text, {"seams": lambda: seams(json.loads(TILING.read_text()))}) == text
 
 
 @pytest.mark.slow

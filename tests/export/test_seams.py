@@ -49,8 +49,8 @@ def test_the_smallest_halo_that_hides_the_cuts_is_found() -> None:
     tried: list[int] = []
     figures = seams.calibrate(network, runner(network), 96, tried.append)
     assert [one.halo for one in figures] == tried
-    assert all(one.max_lsb >= seams.MAX_LSB for one in figures[:-1])
-    assert figures[-1].max_lsb < seams.MAX_LSB
+    assert all(one.max_lsb >= seams.CALIBRATED_LSB for one in figures[:-1])
+    assert figures[-1].max_lsb < seams.CALIBRATED_LSB
     assert 9 <= figures[-1].halo <= 20  # the blend reaches half a halo to either side of a cut
     assert figures[-1].jump == pytest.approx(1, abs=0.002)
     assert not figures[-1].photographs
@@ -60,7 +60,7 @@ def test_where_no_halo_is_enough_the_largest_tolerable_one_is_taken_and_the_figu
     network = Mean()
     figures = seams.calibrate(network, runner(network), 96)
     assert figures[-1].halo == 24  # half the tile's side is left: four times the work
-    assert figures[-1].max_lsb > seams.MAX_LSB
+    assert figures[-1].max_lsb > seams.CALIBRATED_LSB
 
 
 def test_of_the_halos_with_one_stride_the_largest_is_tried() -> None:
