@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         license_note=args.license_note,
         halo=calibrated_halo(recipe, weights),
     )
-    by_luma = {chosen.name: chosen.luma for chosen in recipe.validation}
+    by_luma = {chosen.name: chosen.luma for chosen in recipe.validation if not chosen.clean}
     for old in registry.cards():
         if old.name == card.name:
             check_better(card, old, by_luma)

@@ -99,8 +99,11 @@ def calibrated_halo(recipe: Recipe, weights: Path) -> int:
 
 
 def check_better(new: Card, old: Card, by_luma: Mapping[str, bool]) -> None:
-    """Raise ShipError unless the mean PSNR over the sets that both cards name has grown."""
-    shared = [name for name in new.figures if name in old.figures]
+    """Raise ShipError unless the mean PSNR over the sets of `by_luma` that both cards name has grown.
+
+    `by_luma` says whether a set is judged by its Y or its RGB.
+    """
+    shared = [name for name in by_luma if name in new.figures and name in old.figures]
     if not shared:
         return
     means = [_mean_psnr(card, shared, by_luma) for card in (new, old)]
@@ -111,7 +114,7 @@ def check_better(new: Card, old: Card, by_luma: Mapping[str, bool]) -> None:
 
 
 def _mean_psnr(card: Card, sets: list[str], by_luma: Mapping[str, bool]) -> float:
-    keys = {name: "psnr_y_db" if by_luma.get(name) else "psnr_rgb_db" for name in sets}
+    keys = {name: "psnr_y_db" if by_luma[name] else "psnr_rgb_db" for name in sets}
     return sum(float(card.figures[name]["restored"][keys[name]]) for name in sets) / len(sets)
 
 
