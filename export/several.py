@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 from typing import Final
 
-from export import artifact
+from export import artifact, cores
 from export.artifact import Request
 from export.manifest import Manifest
 
@@ -25,7 +25,7 @@ _news: SimpleQueue[str | None]  # of this process, where it is one of several
 def bearable(networks: int) -> int:
     """How many to export at once on this machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(networks, _cores(), MOST, memory // _BYTES_EACH))
+    return max(1, min(networks, cores.usable(), MOST, memory // _BYTES_EACH))
 
 
 def export(
@@ -39,7 +39,7 @@ def export(
     news: SimpleQueue[str | None] = context.SimpleQueue()
     reader = threading.Thread(target=_pass_on, args=(news, on_step), daemon=True)
     reader.start()
-    pool = ProcessPoolExecutor(jobs, context, _begin, (news, max(1, _cores() // jobs)))
+    pool = ProcessPoolExecutor(jobs, context, _begin, (news, max(1, cores.usable() // jobs)))
     try:
         running = {pool.submit(_one, name, request): name for name in names}
         for future in as_completed(running):
@@ -48,10 +48,6 @@ def export(
         pool.shutdown(cancel_futures=True)
         news.put(None)
         reader.join()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _pass_on(news: SimpleQueue[str | None], on_step: Callable[[str], object]) -> None:

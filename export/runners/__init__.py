@@ -13,6 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from export.cores import confined
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -51,8 +53,8 @@ def load(
         backend: a key of `MODULES`.
         path: the file the backend reads: `Manifest.graph(tile).file`, or `Manifest.weights.file` for torch.
         device: `cpu`, `cuda` or `cuda:N`.
-        threads: CPU threads for one call; by default the runtime's own choice.
-        one_of_many: further graphs are open beside this one, so it holds no memory between calls.
+        threads: CPU threads for one call; by default the runtime's own choice, or as many as this process has cores.
+        one_of_many: further graphs are open beside this one, and share memory with it.
 
     Raises:
         BackendError: the backend is unknown, not installed, or cannot use the device.
@@ -62,7 +64,7 @@ def load(
     try:
         module = import_module(MODULES[backend])
         options = {"one_of_many": True} if one_of_many and backend == "onnx" else {}
-        runner: Runner = module.load(path, device=device, threads=threads, **options)
+        runner: Runner = module.load(path, device=device, threads=threads or confined(), **options)
     except ModuleNotFoundError as error:
         raise BackendError(f"the {backend} backend needs the package {error.name}, which is not installed") from error
     return runner

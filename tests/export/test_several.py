@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from export import cores, several, storage
 from export import manifest as manifests
-from export import several, storage
 from export.artifact import Request
 from export.manifest import Graph, Manifest
 from models import registry
@@ -18,11 +18,11 @@ from models import registry
 NAME = "ipt-v2-tiny-derain"
 
 
-@pytest.mark.parametrize(("cores", "gigabytes", "jobs"), [(1, 64, 1), (2, 24, 2), (16, 64, 4), (16, 6, 1), (16, 1, 1)])
+@pytest.mark.parametrize(("usable", "gigabytes", "jobs"), [(1, 64, 1), (2, 24, 2), (16, 64, 4), (16, 6, 1), (16, 1, 1)])
 def test_as_many_networks_at_once_as_the_machine_bears(
-    monkeypatch: pytest.MonkeyPatch, cores: int, gigabytes: int, jobs: int
+    monkeypatch: pytest.MonkeyPatch, usable: int, gigabytes: int, jobs: int
 ) -> None:
-    monkeypatch.setattr(several, "_cores", lambda: cores)
+    monkeypatch.setattr(cores, "usable", lambda: usable)
     monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1 << 30, "SC_PHYS_PAGES": gigabytes}.__getitem__)
     assert several.bearable(10) == jobs
     assert several.bearable(1) == 1
