@@ -18,7 +18,7 @@ from models import build
 from models.check import NETWORKS
 from models.network import RestorationNetwork
 
-II = {"num_heads": (5,), "kinds": (("intra", "inter"),), "shifts": ((0, 4),)}
+II = {"num_heads": (4,), "kinds": (("intra", "inter"),), "shifts": ((0, 4),)}
 
 
 @pytest.fixture
