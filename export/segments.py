@@ -47,7 +47,7 @@ def export(
         on_step(f"translating {stage.name}")
         path = folder / f"staged-{index:02}.onnx"
         _translate(network, index, [traced[name] for name in stage.reads], path)
-        run = runners.load("onnx", path, one_of_many=True)
+        run = runners.load("onnx", path)
         for maps in (traced, other):
             error = _error(maps[stage.name].numpy(), run(*(maps[name].numpy() for name in stage.reads)))
             if not error <= MAX_ERROR:

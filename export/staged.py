@@ -122,6 +122,5 @@ def open_runs(
         runs: Mapping[str, Run] = torch.load_segments(folder / "weights.safetensors", device=device, threads=threads)
         return runs
     return {
-        stage.name: load("onnx", folder / stage.file, device=device, threads=threads, one_of_many=True)
-        for stage in description.stages
+        stage.name: load("onnx", folder / stage.file, device=device, threads=threads) for stage in description.stages
     }

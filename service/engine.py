@@ -23,7 +23,7 @@ from imaging.staged import Layout, Rows
 from imaging.staged import Run as Segment
 from imaging.tiling import Plan
 from service.catalogue import Artifact
-from service.planning import TILE_UNIT_PIXELS, Course, chart
+from service.planning import TILE_UNIT_PIXELS, Course, chart, in_segments, tile_units
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,7 @@ class Engine:
         artifact: Artifact,
         options: Options = Options(),
         load: Callable[..., Any] = runners.load,
+        load_segment: Callable[..., Any] = runners.load,
         on_stage: StageObserver | None = None,
     ) -> None:
         self.manifest = artifact.manifest
@@ -79,6 +80,7 @@ class Engine:
         self._folder = artifact.folder
         self._options = options
         self._load = load
+        self._load_segment = load_segment
         self._on_stage = on_stage
         self._segments: Mapping[str, Segment] = {}
         self._runners: dict[Path, Runner] = {}
@@ -91,15 +93,26 @@ class Engine:
         return chart(self._artifact, height, width, backend=self.backend, tile=tile, halo=halo, pattern=pattern)
 
     def warm(self) -> float:
-        """Load every graph and run it once; returns seconds per tile unit, as measured on the largest."""
-        manifest = self.manifest
-        for side in manifest.tiles:
+        """Load what pictures will need and run it once, on the smallest tile; returns seconds per tile unit.
+
+        Where pictures go through segments, larger tiles of the whole network are left until one is asked for: on a CPU
+        they would take most of the memory of a server at rest.
+        """
+        manifest, description = self.manifest, in_segments(self._artifact, self.backend)
+        for side in manifest.tiles[:1] if description else manifest.tiles:
             run = self._runner(self.backend, side)
             tile = np.zeros((1, manifest.in_channels, side, side), dtype=np.float32)
             start = time.perf_counter()
             run(tile)
             seconds = time.perf_counter() - start
-        return seconds * TILE_UNIT_PIXELS / manifest.tiles[-1] ** 2
+            units = side**2 / TILE_UNIT_PIXELS
+        if description:
+            course = description.layout(side, side)
+            self._stages(course, None)  # opens them, which is no part of the time
+            start = time.perf_counter()
+            self.restore(np.zeros((side, side, manifest.in_channels), dtype=np.float32), course)
+            seconds, units = time.perf_counter() - start, tile_units(course)
+        return seconds / units
 
     def restore(
         self,
@@ -192,7 +205,12 @@ class Engine:
         if not self._segments:
             options = self._options
             self._segments = segments.open_runs(
-                description, self._folder, self.backend, device=options.device, threads=options.threads, load=self._load
+                description,
+                self._folder,
+                self.backend,
+                device=options.device,
+                threads=options.threads,
+                load=self._load_segment,
             )
         whole = sum(stage.cost for stage in layout.stages)
         return {

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Final, Literal
 
 from export.manifest import Manifest
+from export.staged import Staged
 from imaging import mosaic, tiling
 from imaging.errors import PlanError
 from imaging.staged import Layout
@@ -42,6 +43,11 @@ def tile_units(course: Course) -> float:
     return len(course) * height * width / TILE_UNIT_PIXELS
 
 
+def in_segments(artifact: Artifact, backend: str) -> Staged | None:
+    """The segments that a backend takes pictures through; None where it takes whole tiles."""
+    return None if backend in ENGINES else artifact.staged
+
+
 def chart(
     artifact: Artifact,
     height: int,
@@ -68,15 +74,16 @@ def chart(
     """
     manifest = artifact.manifest
     backend = backend or manifest.backends[0]
-    if artifact.staged and halo is None and backend not in ENGINES:
+    segments = in_segments(artifact, backend)
+    if segments and halo is None:
         rows, columns = mosaic.offset(pattern, manifest.pattern)
         sides = height + rows, width + columns
         extents = {-(-side // manifest.lattice) * manifest.lattice for side in sides}
         for side in manifest.tiles:
             if extents == {side} and tile in (None, side):  # pictures of one tile share batches
                 return cut(manifest, height, width, tile=side, halo=0, pattern=pattern)
-        if min(sides) >= artifact.staged.shortest:
-            return artifact.staged.layout(*sides, tile)
+        if min(sides) >= segments.shortest:
+            return segments.layout(*sides, tile)
     return cut(manifest, height, width, tile=tile, halo=halo, pattern=pattern, fixed=backend != "torch")
 
 

@@ -44,9 +44,7 @@ class Runner(Protocol):
         ...
 
 
-def load(
-    backend: str, path: Path, *, device: str = "cpu", threads: int | None = None, one_of_many: bool = False
-) -> Runner:
+def load(backend: str, path: Path, *, device: str = "cpu", threads: int | None = None) -> Runner:
     """Make the runner of one model file, warm enough to call.
 
     Args:
@@ -54,7 +52,6 @@ def load(
         path: the file the backend reads: `Manifest.graph(tile).file`, or `Manifest.weights.file` for torch.
         device: `cpu`, `cuda` or `cuda:N`.
         threads: CPU threads for one call; by default the runtime's own choice, or as many as this process has cores.
-        one_of_many: further graphs are open beside this one, and share memory with it.
 
     Raises:
         BackendError: the backend is unknown, not installed, or cannot use the device.
@@ -63,8 +60,7 @@ def load(
         raise BackendError(f"unknown backend {backend!r}; there are {', '.join(MODULES)}")
     try:
         module = import_module(MODULES[backend])
-        options = {"one_of_many": True} if one_of_many and backend == "onnx" else {}
-        runner: Runner = module.load(path, device=device, threads=threads or confined(), **options)
+        runner: Runner = module.load(path, device=device, threads=threads or confined())
     except ModuleNotFoundError as error:
         raise BackendError(f"the {backend} backend needs the package {error.name}, which is not installed") from error
     return runner

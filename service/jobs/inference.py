@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -102,13 +101,14 @@ class Inference:
             if seconds is not None:
                 self._metrics.batch_size.observe(count)
 
-        def load(backend: str, path: Path, **options: Any) -> Callable[..., Any]:
-            runner = self.batcher.call(lambda: self._load(backend, path, **options))
-            if options.get("one_of_many"):  # a segment's tiles have whatever shape their picture gave them
-                return lambda *maps: self.batcher.call(lambda: runner(*maps))
-            return self.batcher.shared(runner, observe_batch)
+        def load(*which: Any, **options: Any) -> Callable[..., Any]:
+            return self.batcher.shared(self.batcher.call(lambda: self._load(*which, **options)), observe_batch)
 
-        engine = Engine(artifact, self._options, load=load, on_stage=observe)
+        def load_segment(*which: Any, **options: Any) -> Callable[..., Any]:
+            runner = self.batcher.call(lambda: self._load(*which, **options))
+            return lambda *maps: self.batcher.call(lambda: runner(*maps))  # of whatever shape a picture gives them
+
+        engine = Engine(artifact, self._options, load=load, load_segment=load_segment, on_stage=observe)
         engine.warm()
         return engine
 
