@@ -51,6 +51,8 @@ def peak_of_run(command: Sequence[str]) -> int:
             time.sleep(_LOOK_S)
     if process.returncode:
         raise BenchError(f"the command ended with {process.returncode}: {' '.join(command)}")
+    if not largest:
+        raise BenchError("the system does not say how much memory the command took")
     return largest
 
 

@@ -35,8 +35,8 @@ def calibrate(
 ) -> tuple[Seams, ...]:
     """Find the smallest halo whose tiled pictures are within a quarter of an LSB of the untiled ones everywhere.
 
-    That is half of what any picture should be within.
-    Where none is that good at a tolerable price, the largest tolerable one is taken: the figures say how good it is.
+    That is half of what any picture should be within. Where none is that good at a tolerable price, the largest
+    tolerable one is taken: the figures say how good it is.
 
     Args:
         network: the torch network; it restores the pictures whole.

@@ -5,7 +5,7 @@ One function in four implementations, which agree to rounding:
     mask     scores of all pairs, those not listed put out. Dense products only; what training uses.
     gather   the listed keys and values are copied beside each token. Work grows with k, memory with k times the map.
     triton   one fused kernel that walks the list with a running softmax (`triton_kernel.py`). Inference on a GPU.
-    operator as mask, but one node in an exported graph (`operator.py`), for engines that have the kernel.
+    operator as mask, but one node in an exported graph (`operator.py`), so that an engine can have a kernel for it.
 """
 
 from __future__ import annotations

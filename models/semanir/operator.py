@@ -1,7 +1,6 @@
 """Key-semantic attention as one operator of an ONNX graph, `unseam::key_semantic_attention`.
 
-Its inputs and answer are those of `models.semanir.triton_kernel.attend_listed`, the kernel that engines with our plugin
-run in its place.
+Its inputs and answer are those of `models.semanir.triton_kernel.attend_listed`, so that a plugin can run that kernel.
 """
 
 from __future__ import annotations
