@@ -1,7 +1,7 @@
 """`unseam::key_semantic_attention` in an ONNX graph: one node, and a function of the model that says what it computes.
 
-ONNX Runtime and TensorRT run the function's body, unless a kernel of that name is registered with them. There is none of
-ours yet, so `unseam export` still chooses between mask and gather.
+ONNX Runtime and TensorRT run the function's body, unless a kernel of that name is registered with them. There is none
+of ours yet, so `unseam export` still chooses between mask and gather.
 """
 
 # mypy: disable-error-code="no-untyped-def, untyped-decorator, no-any-return"
