@@ -14,6 +14,7 @@ from tqdm import tqdm
 from models.build import create
 from training import checkpoint
 from training.average import Average
+from training.beginning import begin_from, begin_quietly
 from training.checkpoint import Progress
 from training.curves import draw_curves
 from training.losses import LOSSES
@@ -30,8 +31,8 @@ Batches = Callable[[Phase, torch.Generator], tuple[Tensor, Tensor]]
 class Trainer:
     """One run: a network, its average, its optimizer, and how far they are.
 
-    Goes on from the run folder's checkpoint if there is one; `init` are weights that a new run starts from: those of
-    the network's names and shapes, so that x4 can start from x2, whose last convolution alone differs.
+    Goes on from the run folder's checkpoint if there is one; `init` are weights that a new run starts from
+    (`training.beginning.begin_from`).
     """
 
     def __init__(
@@ -47,9 +48,9 @@ class Trainer:
         self.recipe, self.batches, self.validation = recipe, batches, validation
         self.run, self.device = run, device
         self.network = create(recipe.network, recipe.config).to(device).train()
-        _begin_quietly(self.network)
+        begin_quietly(self.network)
         if init is not None:
-            self.network.load_state_dict(_fitting(init, self.network.state_dict()), strict=False)
+            begin_from(self.network, init)
         self.average = Average(self.network, recipe.schedule.ema)
         self.validated = create(recipe.network, recipe.config).to(device).eval()
         self.optimizer = torch.optim.AdamW(
@@ -142,19 +143,3 @@ class Trainer:
         self.average.state = {key: value.to(self.device) for key, value in parts["average"].items()}
         self.optimizer.load_state_dict(parts["optimizer"])
         self.generator.set_state(parts["generator"])
-
-
-def _fitting(init: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value for name, value in init.items() if name in own and own[name].shape == value.shape}
-
-
-def _begin_quietly(network: nn.Module) -> None:
-    """Zero the last convolution, so that a run begins at the network's picture skip and not at noise added to it.
-
-    Otherwise the first thing learned is to drown that noise: the maps before the last norm grow by orders of
-    magnitude, and no gradient passes the norm any more.
-    """
-    ends = (part for name, part in network.named_children() if name in ("tail", "head"))
-    last = [module for end in ends for module in end.modules() if isinstance(module, nn.Conv2d)][-1]
-    for parameter in last.parameters():
-        nn.init.zeros_(parameter)

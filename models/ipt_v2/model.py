@@ -61,6 +61,7 @@ CONFIGS = {
     "base_plus": Config(embed_dim=48, depths=(6, 8, 8, 10), refinement=6, grid=16),
     # Ours, for two CPU cores: half resolution throughout, three levels (docs/adr/0003).
     "tiny": Config(embed_dim=24, depths=(2, 2, 4), num_heads=(1, 2, 4), cell=128, stem=2),
+    "tiny_deep": Config(embed_dim=24, depths=(4, 4, 4), num_heads=(1, 2, 4), cell=128, stem=2),
 }
 
 
@@ -142,6 +143,11 @@ class Layer(nn.Module):
         self.attention = attention
         self.norm2 = nn.LayerNorm(channels, bias=False)
         self.feed_forward = RepLeFFN(channels)
+
+    def begin_as_identity(self) -> None:
+        """Let both halves add nothing to what they get, until training says what."""
+        nn.init.zeros_(self.attention.project.weight)
+        nn.init.zeros_(self.feed_forward.reduce.second)
 
     def attention_segment(self, name: str, reads: Mapping[str, Chain], enter: Callable[..., Tensor]) -> Segment:
         """The half x + attention(norm(x)), where x is what `enter` makes of the maps read."""

@@ -1,0 +1,34 @@
+"""Where a run begins: at the picture itself, or at the answers of a network that was trained before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+
+def begin_quietly(network: nn.Module) -> None:
+    """Zero the last convolution, so that a run begins at the network's picture skip and not at noise added to it.
+
+    Otherwise the first thing learned is to drown that noise: the maps before the last norm grow by orders of
+    magnitude, and no gradient passes the norm any more.
+    """
+    ends = (part for name, part in network.named_children() if name in ("tail", "head"))
+    last = [module for end in ends for module in end.modules() if isinstance(module, nn.Conv2d)][-1]
+    for parameter in last.parameters():
+        nn.init.zeros_(parameter)
+
+
+def begin_from(network: nn.Module, init: Mapping[str, Tensor]) -> None:
+    """Take over the weights of `init` that have the network's names and shapes.
+
+    So x4 starts from x2, whose last convolution alone differs. Residual layers that `init` has nothing of start by
+    passing on what they get, so that a deeper network begins with the answers of the one it grew from.
+    """
+    own = network.state_dict()
+    fitting = {name: value for name, value in init.items() if name in own and own[name].shape == value.shape}
+    network.load_state_dict(fitting, strict=False)
+    for name, module in network.named_modules():
+        begin_as_identity = getattr(module, "begin_as_identity", None)
+        if begin_as_identity and not any(taken.startswith(f"{name}.") for taken in fitting):
+            begin_as_identity()
