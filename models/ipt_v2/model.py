@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,7 @@ from imaging.staged import PICTURE
 from models.contamination import Chain, Conv, Down, Up
 from models.ipt_v2.attention import FocalContextAttention, GlobalGridAttention
 from models.ipt_v2.feed_forward import RepLeFFN
+from models.layers.rep_conv import RepPointwise
 from models.segments import Segment, SegmentedNetwork
 
 
@@ -147,7 +149,7 @@ class Layer(nn.Module):
     def begin_as_identity(self) -> None:
         """Let both halves add nothing to what they get, until training says what."""
         nn.init.zeros_(self.attention.project.weight)
-        nn.init.zeros_(self.feed_forward.reduce.second)
+        nn.init.zeros_(cast(RepPointwise, self.feed_forward.reduce).second)
 
     def attention_segment(self, name: str, reads: Mapping[str, Chain], enter: Callable[..., Tensor]) -> Segment:
         """The half x + attention(norm(x)), where x is what `enter` makes of the maps read."""

@@ -23,7 +23,7 @@ class Config:
         cell: image pixels along a cell, inside which patches are hashed and sorted; the side of the training crops.
         mlp_ratio: hidden width of the feed-forward over the channels.
         fused: bring the concatenation with the encoder back to C channels, instead of decoding on 2C.
-        shuffled: one convolution and a pixel shuffle as tail, instead of three convolutions.
+        shuffled: one convolution and a pixel shuffle at either end, instead of three convolutions.
         in_channels: channels taken and returned.
     """
 

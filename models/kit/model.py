@@ -14,7 +14,7 @@ from imaging.staged import PICTURE
 from models.contamination import Chain
 from models.kit.attention import KnnLocalAttention
 from models.kit.config import CONFIGS, Config
-from models.layers.resampling import Conv2d, ConvTranspose2d, PixelShuffle
+from models.layers.resampling import Conv2d, ConvTranspose2d, PixelShuffle, PixelUnshuffle
 from models.segments import Segment, SegmentedNetwork, declared
 
 __all__ = ["CONFIGS", "Config", "KiT"]
@@ -60,13 +60,34 @@ class KiT(SegmentedNetwork):
         return [*segments, Segment("restored", last, lambda picture, features: picture + self.tail(features))]
 
     def _initialise(self) -> None:
+        """Let every map begin at the scale of the picture, in detail too.
+
+        With the stock starting values detail fades to a hundredth on its way through the U, below the constants that
+        biases leave, and thousands of steps go into bringing it back.
+        """
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                taken = module.weight[0].numel() if isinstance(module, nn.Conv2d) else module.in_channels
+                nn.init.normal_(module.weight, std=taken**-0.5)
+                nn.init.zeros_(cast(Tensor, module.bias))
         for module in self.modules():
             if isinstance(module, KnnLocalAttention):
                 module.start_alike()
+            elif isinstance(module, FeedForward):
+                nn.init.normal_(module.depthwise.weight, std=0.1)
+                with torch.no_grad():
+                    module.depthwise.weight[:, :, 1, 1] += 1
+        for fuse in self.fuse.children():
+            if isinstance(fuse, nn.Linear):  # the encoder's map goes on, and some of what lies below comes in
+                nn.init.normal_(fuse.weight, std=0.5 * fuse.in_features**-0.5)
+                with torch.no_grad():
+                    fuse.weight[:, fuse.out_features :] += torch.eye(fuse.out_features)
+        first = next(module for module in self.stem if isinstance(module, nn.Conv2d))
+        with torch.no_grad():  # grey, not black, begins as zero
+            cast(Tensor, first.bias).sub_(0.5 * first.weight.sum((1, 2, 3)))
 
 
 def _join(grow: nn.Module, fuse: nn.Module, below: Tensor, skip: Tensor) -> Tensor:
@@ -138,8 +159,10 @@ def _blocks(config: Config, dim: int, level: int) -> nn.Sequential:
 
 
 def _stem(config: Config) -> nn.Sequential:
-    """Three convolutions to half the size: (B, H, W, C) to (B, H/2, W/2, dim)."""
+    """Convolutions to half the size: (B, H, W, C) to (B, H/2, W/2, dim)."""
     dim = config.dim
+    if config.shuffled:
+        return nn.Sequential(PixelUnshuffle(2), Conv2d(4 * config.in_channels, dim, 3, padding=1))
     return nn.Sequential(
         Conv2d(config.in_channels, dim, 3, stride=2, padding=1),
         nn.GELU(),
@@ -150,7 +173,7 @@ def _stem(config: Config) -> nn.Sequential:
 
 
 def _tail(config: Config, dim: int) -> nn.Sequential:
-    """Three convolutions back to full size: (B, H/2, W/2, dim) to (B, H, W, C)."""
+    """Convolutions back to full size: (B, H/2, W/2, dim) to (B, H, W, C)."""
     if config.shuffled:
         return nn.Sequential(Conv2d(dim, 4 * config.in_channels, 3, padding=1), PixelShuffle(2))
     return nn.Sequential(

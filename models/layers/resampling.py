@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.contamination import Chain, Up
+from models.contamination import Chain, Down, Up
 
 Tail = Literal["conv", "pixelshuffle", "pixelshuffledirect", "nearest+conv"]
 
@@ -43,6 +43,19 @@ class PixelShuffle(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Spread groups of s*s channels over s x s pixels."""
         return F.pixel_shuffle(x.permute(0, 3, 1, 2), self.scale).permute(0, 2, 3, 1)
+
+
+class PixelUnshuffle(nn.Module):
+    """The inverse of `PixelShuffle`: (B, s*H, s*W, C) to (B, H, W, s*s*C)."""
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+        self.chain: Chain = (Down(scale),)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Fold s x s pixels into channels."""
+        return F.pixel_unshuffle(x.permute(0, 3, 1, 2), self.scale).permute(0, 2, 3, 1)
 
 
 def tail(kind: Tail, dim: int, out_channels: int, scale: int, features: int = 64) -> nn.Sequential:
