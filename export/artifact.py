@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from export import manifest as manifests
 from export import staged, storage
-from export.manifest import Backend, Manifest, ManifestError, Precision
+from export.manifest import Attention, Backend, Manifest, ManifestError, Precision
 from models import registry
 from models.registry import Card
 
@@ -27,6 +27,7 @@ class Request:
     backends: tuple[Backend, ...] = ()
     tiles: tuple[int, ...] | None = None
     precision: Precision | None = None
+    attention: Attention | None = None
     only_missing: bool = False
 
     @property
@@ -73,6 +74,7 @@ def make(
             request.backends,
             request.tiles,
             request.precision or "fp32",
+            request.attention,
             trust_halo=request.only_missing and not request.tiles,
         )
         with storage.replacing(request.root, name) as folder:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from export import artifact, several, storage
 from export.artifact import Request
-from export.manifest import Backend, Manifest, Precision
+from export.manifest import Attention, Backend, Manifest, Precision
 from export.several import Outcome
 from models import registry
 
@@ -47,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tile ladder (default 256,512, and 192,384 to enlarge 3 or 4 times)",
     )
     parser.add_argument("--precision", choices=get_args(Precision), help="of the graphs' products (default fp32)")
+    parser.add_argument(
+        "--attention",
+        choices=get_args(Attention),
+        help="how graphs compute key-semantic attention (default: whatever is fastest here); operator leaves it to the"
+        " engine: our plugin in TensorRT, the body that the graph brings elsewhere",
+    )
     parser.add_argument("--artifacts", type=Path, help="folder to write to (default $UNSEAM_ARTIFACTS, or ./artifacts)")
     parser.add_argument("--jobs", type=int, metavar="N", help="networks at once (default: as cores and memory bear)")
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
@@ -86,6 +92,7 @@ def _request(args: argparse.Namespace) -> Request:
         backends=args.to,
         tiles=args.tiles,
         precision=args.precision,
+        attention=args.attention,
         only_missing=args.missing,
     )
 

@@ -1,7 +1,6 @@
 """`unseam::key_semantic_attention` in an ONNX graph: one node, and a function of the model that says what it computes.
 
-ONNX Runtime and TensorRT run the function's body, unless a kernel of that name is registered with them. There is none
-of ours yet, so `unseam export` still chooses between mask and gather.
+ONNX Runtime runs the function's body; TensorRT too, unless our plugin is registered with it (`export.plugin`).
 """
 
 # mypy: disable-error-code="no-untyped-def, untyped-decorator, no-any-return"
@@ -66,6 +65,7 @@ def body() -> FunctionProto:
     """The function, in our domain."""
     function: FunctionProto = key_semantic_attention.to_function_proto()
     function.domain = DOMAIN
+    function.attribute.extend(["plugin_namespace", "plugin_version"])  # for TensorRT; the body needs neither
     return function
 
 
@@ -107,11 +107,16 @@ def put_back(rest: ModelProto, ours: list[NodeProto], ends: tuple[str, str]) -> 
     ordered = _sorted([*rest.graph.node, *ours])
     del model.graph.node[:]
     model.graph.node.extend(ordered)
+    define(model)
+    return model
+
+
+def define(model: ModelProto) -> None:
+    """Give a graph that holds our nodes the function that says what they compute."""
     model.functions.append(body())
     if not any(entry.domain == DOMAIN for entry in model.opset_import):
         model.opset_import.append(helper.make_opsetid(DOMAIN, VERSION))
     model.ir_version = max(model.ir_version, 8)  # the first with functions
-    return model
 
 
 def _sorted(unsorted: list[NodeProto]) -> list[NodeProto]:

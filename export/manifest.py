@@ -19,7 +19,7 @@ FILE_NAME = "manifest.json"
 
 Backend = Literal["onnx", "openvino", "tensorrt", "tensorrt-rtx", "torch"]
 Precision = Literal["fp32", "fp16", "bf16"]
-Attention = Literal["mask", "gather"]
+Attention = Literal["mask", "gather", "operator"]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 # One plain name: a manifest can never reach outside its own folder.
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"

@@ -11,7 +11,7 @@ from typing import Final
 from export import manifest as manifests
 from export import runners, seams, segments, staged, to_onnx, variants
 from export.fold import fold
-from export.manifest import Backend, File, Graph, Manifest, Parity, Precision, Seams, Speed, Weights
+from export.manifest import Attention, Backend, File, Graph, Manifest, Parity, Precision, Seams, Speed, Weights
 from export.parity import answers
 from export.proof import ENGINES, Candidate, prove
 from export.runners import Runner
@@ -39,12 +39,14 @@ class Options:
         backends: to be checked and recorded besides ONNX Runtime; by default OpenVINO, in float32 where installed.
         tiles: sides of the tile ladder; each is raised to a multiple of the network's lattice. None chooses by scale.
         precision: of the graphs.
+        attention: how graphs compute key-semantic attention, where a network has it; None chooses by measurement.
         trust_halo: take the halo that came with the weights without measuring it again.
     """
 
     backends: tuple[Backend, ...] = ()
     tiles: tuple[int, ...] | None = None
     precision: Precision = "fp32"
+    attention: Attention | None = None
     trust_halo: bool = False
 
     def __post_init__(self) -> None:
@@ -55,8 +57,11 @@ class Options:
                     "ONNX Runtime does not compute in bf16 on the CPU: choose tensorrt, tensorrt-rtx, openvino or torch"
                 )
         else:  # otherwise always among them: whoever has no better runtime has this one
-            usual: tuple[Backend, ...] = ("openvino",) if self.precision == "fp32" and find_spec("openvino") else ()
+            plain = self.precision == "fp32" and self.attention != "operator"
+            usual: tuple[Backend, ...] = ("openvino",) if plain and find_spec("openvino") else ()
             chosen = ("onnx", *(chosen or usual))
+        if self.attention == "operator" and "openvino" in chosen:
+            raise OptionsError("OpenVINO takes no operator of ours: choose mask or gather, or leave openvino out")
         object.__setattr__(self, "backends", tuple(dict.fromkeys(chosen)))
 
     def ladder(self, lattice: int, scale: int = 1) -> tuple[int, ...]:
@@ -78,8 +83,9 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
     on_step("folding")
     network, folded = subject.model, fold(subject.model)
     tiles = options.ladder(network.lattice, network.scale)
-    measured = variants.measure(folded, folder, options.backends)
-    attention = measured[0].attention if measured else None
+    measured = () if options.attention else variants.measure(folded, folder, options.backends)
+    wished = options.attention if variants.concerns(folded) else None
+    attention = measured[0].attention if measured else wished
     exported = swap(folded, attention or "mask")
     weights = _weights(subject, folder, options.precision) if "torch" in options.backends else None
     graphs: list[Graph] = []
@@ -94,8 +100,9 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
         checked, timed = prove(candidate, options.backends, on_step, alone=tile > tiles[0])
         figures += checked
         speed += timed
-    if exact := options.precision == "fp32" and isinstance(exported, SegmentedNetwork):
-        segments.export(exported, folder, subject.weights_sha256, on_step)
+    plain = swap(folded, "mask") if attention == "operator" else exported  # segments run on CPUs
+    if exact := options.precision == "fp32" and isinstance(plain, SegmentedNetwork):
+        segments.export(plain, folder, subject.weights_sha256, on_step)
     seen = () if options.trust_halo and subject.halo else _seams(subject, exported, folder, graphs, speed, on_step)
     manifest = Manifest(
         name=subject.name,

@@ -49,7 +49,7 @@ def export(network: RestorationNetwork, path: Path, tile: int, precision: Precis
         _simplify_around(traced, path)
         traced.unlink()
     else:  # ONNX Runtime would write casts to what its CPU kernels take; TensorRT folds constants by itself
-        traced.replace(path)
+        _define_our_operator(traced, path)
     if precision == "bf16":
         _declare(path, OPSET_BF16)
     model = onnx.load(path)
@@ -152,6 +152,15 @@ def _simplify_around(traced: Path, path: Path) -> None:
     onnx.save(rest, traced)
     _simplify(traced, path)
     onnx.save(custom_operator.put_back(onnx.load(path), ours, (INPUT, OUTPUT)), path)
+
+
+def _define_our_operator(traced: Path, path: Path) -> None:
+    """The graph as it is, complete."""
+    traced.replace(path)
+    model = onnx.load(path)
+    if custom_operator.nodes(model):
+        custom_operator.define(model)
+        onnx.save(model, path)
 
 
 def _simplify(traced: Path, path: Path) -> None:

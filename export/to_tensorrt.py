@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from export import plugin
 from export.manifest import file_sha256
 
 MAX_BATCH: Final = 8
@@ -34,6 +35,7 @@ def build(trt: ModuleType, graph: Path, timing_cache: Path | None = None) -> byt
     Raises:
         EngineError: an operator or a shape is not supported, or the build failed.
     """
+    plugin.register(trt)
     logger = _log(trt)
     builder = trt.Builder(logger)
     network = builder.create_network(_strongly_typed(trt))
@@ -91,7 +93,7 @@ def _fault(error: Any) -> str:
 
 def _key(trt: ModuleType, graph: Path, gpu: str) -> str:
     """One digest of everything a plan depends on."""
-    parts = (file_sha256(graph), trt.__name__, trt.__version__, gpu, f"batch 1..{MAX_BATCH}")
+    parts = (file_sha256(graph), trt.__name__, trt.__version__, gpu, f"batch 1..{MAX_BATCH}", plugin.identity(trt))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -1,15 +1,17 @@
-"""Mask or gather? Key-semantic attention in whichever form is faster where the graph will run, by measurement."""
+"""Mask, gather or operator? Key-semantic attention in the form that is fastest where the graph will run."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
 import numpy as np
 
-from export import runners, to_onnx
+from export import plugin, runners, to_onnx
 from export.manifest import Attention, Backend, Variant
 from export.proof import ENGINES
 from export.runners import BackendError, Runner
@@ -22,19 +24,24 @@ _SIDE: Final = 128  # enough: windows stand alone, so both forms' times grow as 
 _CPU: Final = ("onnx", "openvino")
 
 
+def concerns(network: RestorationNetwork) -> bool:
+    """Whether there is such attention in a network."""
+    return any(isinstance(module, KeySemanticAttention) for module in network.modules())
+
+
 def measure(network: RestorationNetwork, folder: Path, backends: Sequence[Backend]) -> tuple[Variant, ...]:
     """What each form takes on each target that runs here, the fastest first; () without such attention.
 
     A GPU engine, where one was asked for and runs here, is measured alone: it is what the artifact is for.
     Without it the CPU decides for the engine too. Graphs are made in `folder` and removed.
     """
-    if not any(isinstance(module, KeySemanticAttention) for module in network.modules()):
+    if not concerns(network):
         return ()
     tile = -(-_SIDE // network.lattice) * network.lattice
     shape = (1, network.in_channels, tile, tile)
     inputs = np.random.default_rng(0).random(shape, dtype=np.float32)
     measured = []
-    for attention in get_args(Attention):
+    for attention in _forms(backends):
         graph = folder / f"{attention}.onnx"
         to_onnx.export(swap(network, attention), graph, tile)
         for backend, run in _targets(graph, backends).items():
@@ -42,6 +49,13 @@ def measure(network: RestorationNetwork, folder: Path, backends: Sequence[Backen
             measured.append(Variant(attention=attention, backend=backend, tile=tile, ms_per_tile=1e3 * seconds))
         graph.unlink()
     return tuple(sorted(measured, key=lambda one: one.ms_per_tile))
+
+
+def _forms(backends: Sequence[Backend]) -> tuple[Attention, ...]:
+    """What may be fastest: our operator only where an engine has our kernel for it."""
+    engines = [backend.replace("-", "_") for backend in backends if backend in ENGINES]
+    fused = any(find_spec(name) and plugin.register(import_module(name)) for name in engines)
+    return ("mask", "gather", "operator") if fused else ("mask", "gather")
 
 
 def _targets(graph: Path, backends: Sequence[Backend]) -> dict[Backend, Runner]:

@@ -85,7 +85,7 @@ def attend(
         (G, num_heads, N, d).
     """
     if implementation == "triton":
-        from models.semanir.triton_kernel import attend_listed  # an optional dependency
+        from models.semanir.triton_attention import attend_listed  # an optional dependency
 
         return cast(Tensor, attend_listed(q, k, v, dictionary.keys.int(), bias))
     if implementation == "operator":

@@ -1,6 +1,7 @@
 """Key-semantic attention as one operator of an ONNX graph, `unseam::key_semantic_attention`.
 
-Its inputs and answer are those of `models.semanir.triton_kernel.attend_listed`, so that a plugin can run that kernel.
+Its inputs and answer are those of `models.semanir.triton_attention.attend_listed`, so that `export.plugin` can run the
+same kernel.
 """
 
 from __future__ import annotations
@@ -32,4 +33,6 @@ class _Operator(torch.autograd.Function):
     @staticmethod
     def symbolic(graph: Any, q: Any, k: Any, v: Any, keys: Any, bias: Any) -> Any:
         """What the exporter writes instead of `forward`'s operators."""
-        return graph.op(NAME, q, k, v, keys, bias).setType(q.type())
+        # TensorRT prefers a plugin to a function's body where the node says whose plugin.
+        plugin = {"plugin_namespace_s": NAME.partition("::")[0], "plugin_version_s": "1"}
+        return graph.op(NAME, q, k, v, keys, bias, **plugin).setType(q.type())

@@ -2,18 +2,18 @@
 
 A program serves one token and one head. It reads the token's keys a block at a time, and of the window's K and V just
 the rows listed; what it keeps are the running maximum, the running sum and one accumulator, so nothing of size N x N
-or N x k x d exists anywhere. Forward only: training uses the `mask` implementation.
+or N x k x d exists anywhere. Forward only: training uses the `mask` implementation. Nothing here loads torch, so that
+an engine can be built with this kernel where torch is not installed.
 """
 
 # mypy: disable-error-code="no-untyped-def, untyped-decorator, import-untyped"
 from __future__ import annotations
 
-import torch
 import triton
-from torch import Tensor
 from triton import language as tl
 
 BLOCK_KEYS = 64  # keys that a program reads at a time
+WARPS = 2  # of a program
 LOWEST = tl.constexpr(-1e30)  # below any score, and finite: a block without a key must not make inf - inf
 
 
@@ -84,39 +84,59 @@ def kernel(
     tl.store(out, (summed / total).to(out_ptr.dtype.element_ty), mask=inside)
 
 
-@torch.library.custom_op("unseam::key_semantic_attention", mutates_args=())
-def attend_listed(q: Tensor, k: Tensor, v: Tensor, keys: Tensor, bias: Tensor) -> Tensor:
-    """Attend to the listed keys (the `triton` implementation of `models.semanir.attention.attend`).
-
-    Args:
-        q: (G, num_heads, N, d), scaled already; on CUDA, or anywhere if TRITON_INTERPRET=1 is set before the import.
-        k: as q.
-        v: as q.
-        keys: int32 (G, N, k); -1 is an empty place. Each token lists one key at least.
-        bias: (num_heads, 2h-1, 2w-1), h * w = N.
-
-    Returns:
-        (G, num_heads, N, d), stored token by token: (G, N, num_heads, d) is contiguous.
-    """
-    if isinstance(kernel, triton.JITFunction) and not q.is_cuda:
-        raise ValueError(f"the triton implementation needs a CUDA device; the tensors are on {q.device}")
-    groups, heads, tokens, width = q.shape
-    q, k, v = (x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v))
-    out = torch.empty_like(q.transpose(1, 2), memory_format=torch.contiguous_format).transpose(1, 2)
-    keys, bias = keys.contiguous(), bias.contiguous()
-    listed = keys.shape[-1]
-    h, w = (side // 2 + 1 for side in bias.shape[1:])
-    strides = [stride for x in (q, k, v, out) for stride in x.stride()[:3]]
-    kernel[groups * tokens, heads](
-        *(q, k, v, keys, bias, out, *strides, tokens, listed, h, w),
-        head_dim=width,
-        block_dim=triton.next_power_of_2(width),
-        block_keys=min(BLOCK_KEYS, triton.next_power_of_2(listed)),
-        num_warps=2,
+@triton.jit
+def packed(
+    q_ptr,
+    k_ptr,
+    v_ptr,
+    keys_ptr,
+    bias_ptr,
+    out_ptr,
+    heads: tl.constexpr,
+    tokens: tl.constexpr,
+    listed: tl.constexpr,
+    height: tl.constexpr,
+    width: tl.constexpr,
+    head_dim: tl.constexpr,
+    block_dim: tl.constexpr,
+    block_keys: tl.constexpr,
+):
+    """`kernel` for contiguous tensors of a known shape: what is left to be passed are pointers."""
+    token_step: tl.constexpr = head_dim
+    head_step: tl.constexpr = tokens * token_step
+    group_step: tl.constexpr = heads * head_step
+    kernel(
+        q_ptr,
+        k_ptr,
+        v_ptr,
+        keys_ptr,
+        bias_ptr,
+        out_ptr,
+        group_step,
+        head_step,
+        token_step,
+        group_step,
+        head_step,
+        token_step,
+        group_step,
+        head_step,
+        token_step,
+        group_step,
+        head_step,
+        token_step,
+        tokens,
+        listed,
+        height,
+        width,
+        head_dim,
+        block_dim,
+        block_keys,
     )
-    return out
 
 
-@attend_listed.register_fake
-def _(q: Tensor, k: Tensor, v: Tensor, keys: Tensor, bias: Tensor) -> Tensor:
-    return torch.empty_like(q.transpose(1, 2), memory_format=torch.contiguous_format).transpose(1, 2)
+def blocks(head_dim: int, listed: int) -> dict[str, int]:
+    """Channels and keys that a program of either kernel works on at once."""
+    return {
+        "block_dim": triton.next_power_of_2(head_dim),
+        "block_keys": min(BLOCK_KEYS, triton.next_power_of_2(listed)),
+    }

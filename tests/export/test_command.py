@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from export import command, parity, runners, stage, staged, to_onnx
+from export import command, custom_operator, parity, runners, stage, staged, to_onnx
 from export import manifest as manifests
 from export import subject as subjects
 from export.checkpoint import CheckpointError
@@ -20,7 +21,7 @@ from export.manifest import Precision
 from export.stage import Options, OptionsError
 from export.subject import Subject, SubjectError
 from export.to_onnx import ExportError
-from models import registry
+from models import build, registry
 from models.network import RestorationNetwork
 
 CONFIG = "embed_dim = 8\ndepths = [2, 2]\nnum_heads = [1, 2]\ngrid = 4\nwindow = 16\ncell = 32\n"
@@ -251,6 +252,28 @@ def test_bf16_needs_a_backend_that_computes_in_it() -> None:
     for backends in ((), ("onnx", "torch")):
         with pytest.raises(OptionsError, match="ONNX Runtime does not compute in bf16 on the CPU: choose tensorrt"):
             Options(backends=backends, precision="bf16")
+
+
+def test_the_form_of_key_semantic_attention_can_be_chosen(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = replace(build.configs("semanir")["tiny_demosaic"], down=((), (1,)), up=((),))
+    model = build.create("semanir", config).eval()
+    demosaic = Subject(model, "own", 1, "demosaic", "semanir", None, "0" * 64, "", default=False, halo=16)
+    options = Options(backends=("onnx",), tiles=(64,), attention="operator", trust_halo=True)
+    manifest = stage.export(demosaic, tmp_path, options)
+    assert (manifest.attention, manifest.variants) == ("operator", ())
+    assert [node.op_type for node in custom_operator.nodes(onnx.load(tmp_path / "64-fp32.onnx"))] == [
+        "key_semantic_attention"
+    ]
+    staged_graphs = [onnx.load(path) for path in tmp_path.glob("staged-*.onnx")]
+    assert staged_graphs
+    assert not any(custom_operator.nodes(graph) for graph in staged_graphs)
+
+
+def test_openvino_takes_no_operator_of_ours() -> None:
+    assert Options(attention="operator").backends == ("onnx",)
+    with pytest.raises(OptionsError, match="choose mask or gather, or leave openvino out"):
+        Options(backends=("openvino",), attention="operator")
 
 
 def test_a_trusted_halo_costs_no_measurement(subject: Subject, tmp_path: Path) -> None:

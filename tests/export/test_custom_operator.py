@@ -8,7 +8,7 @@ import onnx
 import pytest
 import torch
 
-from export import custom_operator, parity, runners, to_onnx, to_tensorrt
+from export import custom_operator, parity, plugin, runners, to_onnx, to_tensorrt
 from export.fold import fold
 from export.swap import swap
 from models import build
@@ -37,6 +37,8 @@ def test_the_graph_holds_a_node_for_each_attention_and_says_what_it_computes(ope
         ("unseam", "key_semantic_attention")
     ] * 3
     assert [(function.domain, function.name) for function in model.functions] == [("unseam", "key_semantic_attention")]
+    plugins = {(a.name, a.s) for node in custom_operator.nodes(model) for a in node.attribute}
+    assert plugins == {("plugin_namespace", b"unseam"), ("plugin_version", b"1")}
     assert {entry.version for entry in model.opset_import if entry.domain == "unseam"} == {1}
     assert [one.name for one in (*model.graph.input, *model.graph.output)] == ["input", "output"]
 
@@ -64,3 +66,21 @@ def test_what_is_cut_out_is_put_back_where_it_was(operator_graph: Path) -> None:
     again = custom_operator.put_back(rest, ours, ("input", "output"))
     onnx.checker.check_model(again, full_check=True)
     assert {node.name for node in again.graph.node} == {node.name for node in model.graph.node}
+
+
+def test_a_graph_in_half_precision_holds_it_too(attentive: RestorationNetwork, tmp_path: Path) -> None:
+    to_onnx.export(swap(fold(attentive), "operator"), tmp_path / "64.onnx", TILE, "fp16")
+    inputs = parity.tiles(TILE, 1)
+    run = runners.load("onnx", tmp_path / "64.onnx", threads=1)
+    assert parity.compare(parity.expected(attentive, inputs), run, inputs).psnr_db > 60
+
+
+@pytest.mark.gpu
+def test_an_engine_runs_our_kernel(attentive: RestorationNetwork, operator_graph: Path) -> None:
+    trt = pytest.importorskip("tensorrt", reason="tensorrt is not installed")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    assert plugin.register(trt)
+    inputs = parity.tiles(TILE, 1)
+    run = runners.load("tensorrt", operator_graph, device="cuda")
+    assert parity.compare(parity.expected(attentive, inputs), run, inputs).max_abs <= 1e-3  # TF32 products

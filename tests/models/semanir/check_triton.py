@@ -1,4 +1,6 @@
-"""Compares the Triton kernel with `gather`, or compiles it, in a process of its own: TRITON_INTERPRET counts at import.
+"""Runs the Triton kernel in both forms beside `gather`, or compiles it, in a process of its own.
+
+TRITON_INTERPRET counts when Triton is imported, and the test session may have imported it.
 
 check_triton.py cpu|cuda        {"float32": largest error, "float16": ...}
 check_triton.py compile SM ...  {"sm_...": bytes of PTX, ...}
@@ -14,7 +16,8 @@ import torch
 from models.semanir import triton_kernel
 from models.semanir.attention import attend
 from models.semanir.dictionary import most_similar
-from models.semanir.triton_kernel import attend_listed, kernel
+from models.semanir.triton_attention import attend_listed
+from models.semanir.triton_kernel import WARPS, blocks, kernel, packed
 
 # (window, heads, width, k): widths that are no power of two, and on a card several blocks of keys.
 CASES = {"cpu": (((4, 4), 2, 30, 9),), "cuda": (((4, 4), 2, 30, 9), ((6, 11), 1, 24, 65), ((32, 32), 6, 30, 512))}
@@ -34,7 +37,23 @@ def compare(device: str, dtype: torch.dtype) -> float:
         answer = attend_listed(q / 4, k, v, listed.keys.int(), bias)
         expected = attend(q.float() / 4, k.float(), v.float(), listed, bias.float(), "gather")
         errors.append((answer.float() - expected).abs().max().item())
+        errors.append((in_one_piece(q / 4, k, v, listed.keys.int(), bias, window) - expected).abs().max().item())
     return max(errors)
+
+
+def in_one_piece(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, keys: torch.Tensor, bias: torch.Tensor, window: tuple[int, int]
+) -> torch.Tensor:
+    """The form for engines, launched as they launch it."""
+    groups, heads, tokens, width = q.shape
+    out, listed = torch.empty(q.shape, dtype=q.dtype, device=q.device), keys.shape[-1]
+    packed[groups * tokens, heads](
+        *(q.contiguous(), k.contiguous(), v.contiguous(), keys.contiguous(), bias.contiguous(), out),
+        *(heads, tokens, listed, *window, width),
+        **blocks(width, listed),
+        num_warps=WARPS,
+    )
+    return out.float()
 
 
 def compile_for(architecture: int) -> int:
