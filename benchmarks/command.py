@@ -14,6 +14,7 @@ SUBJECTS: Final = {
     "gigapixel": ("benchmarks.gigapixel", "time and memory for a picture that does not fit in memory"),
     "workers": ("benchmarks.workers", "how much sooner two workers finish a large picture than one"),
     "tiling": ("benchmarks.tiling", "how far tiled pictures are from untiled ones"),
+    "training": ("benchmarks.training", "how many crops a second every recipe learns from"),
 }
 
 
