@@ -44,13 +44,21 @@ def training(histories: Mapping[str, History]) -> Figure:
             known = [(row["elapsed_s"] / 3600, row[chosen]) for row in history if chosen in row]
             panel.plot(*zip(*known, strict=True), marker=".", color=colour, label=f"{chosen}: {last[chosen]:.2f} dB")
         panel.set_title(name, fontsize=10, loc="left", color=INK)
+        _make_room_below(panel, lines=len(sets))
         panel.legend(fontsize=7, frameon=False, loc="lower right")
+        panel.set_xlim(left=0)
         panel.set_xlabel("hours of training", fontsize=8)
         _plain(panel)
     for empty in figure.axes[len(histories) :]:
         empty.remove()
     figure.axes[0].set_ylabel("PSNR, dB", fontsize=8)
     return figure
+
+
+def _make_room_below(panel: Any, lines: int) -> None:
+    """Lengthen the vertical axis downwards, so that a legend of so many lines covers no curve."""
+    low, high = panel.get_ylim()
+    panel.set_ylim(high - (high - low) / (0.9 - 0.11 * lines), high)
 
 
 def quality_against_speed(shipped: Iterable[Card], rows: Iterable[Mapping[str, Any]]) -> Figure:

@@ -57,6 +57,19 @@ class RepDepthwise(nn.Module):
         return depthwise_conv(x, self.weight())
 
 
+class Pointwise(nn.Linear):
+    """A linear layer on (B, H, W, C), computed as a 1x1 convolution.
+
+    Next to a depthwise convolution a runtime then keeps the map in the layout of its convolutions, from one to the
+    other, where a matrix product has it laid out anew on the way in and on the way out.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, H, W, C) to (B, H, W, C')."""
+        out = F.conv2d(x.permute(0, 3, 1, 2), self.weight[:, :, None, None], self.bias)
+        return out.permute(0, 2, 3, 1)
+
+
 class Depthwise(nn.Module):
     """One depthwise convolution on (B, H, W, C), zero-padded, no bias; `size` is odd."""
 
