@@ -10,6 +10,7 @@ with its height, and a picture can come from a file and go to a file while it is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,6 +32,9 @@ PICTURE: Final = "picture"
 ROWS_AT_ONCE: Final = 64  # of the picture, read and continued
 TILES: Final = (512, 768, 1024)  # from the one that needs the least memory to the one with the least redundant work
 MAX_WORK: Final = 1.25  # computed over what an untiled run computes, at which a tile is large enough
+RESIDENT: Final = 64  # side of a tile, in pixels of a segment's map, whose values a core's own cache holds
+SPILLED: Final = 2  # doublings of that side after which all of them come from memory
+PER_DOUBLING: Final = 0.3  # longer that a pixel takes after each of those
 MEMORY_BYTES: Final = 2**29  # of maps; what is beyond it waits in temporary files
 
 
@@ -123,8 +127,7 @@ def layout(height: int, width: int, stages: Sequence[Stage], *, tile: int, latti
     if min(height, width) < 1 or tile < 0:
         raise PlanError(f"a picture of {width} x {height} pixels cannot be cut into tiles of {tile}")
     extent = -(-height // lattice) * lattice, -(-width // lattice) * lattice
-    plans = (Plan(_axis(extent[0], tile, s), _axis(extent[1], tile, s), s.halo, s.lattice, 1) for s in stages)
-    return Layout(height, width, extent, tuple(stages), tuple(plans))
+    return Layout(height, width, extent, tuple(stages), tuple(_plan(extent, tile, stage) for stage in stages))
 
 
 def economical(height: int, width: int, stages: Sequence[Stage], *, lattice: int) -> Layout:
@@ -138,6 +141,30 @@ def economical(height: int, width: int, stages: Sequence[Stage], *, lattice: int
             if plan.work <= MAX_WORK:
                 return plan
     return layout(height, width, stages, tile=TILES[-1], lattice=lattice)
+
+
+def _plan(extent: tuple[int, int], tile: int, stage: Stage) -> Plan:
+    """The tiles of a stage: those of at most `tile` that promise to take least time.
+
+    Small tiles stay in a core's cache from one operator of a segment to the next, and have more halo for their size.
+    """
+    plans = [_cut(extent, tile, stage)]
+    for doubling in range(SPILLED if tile else 0):
+        core = (RESIDENT << doubling) * max(stage.down // stage.up, 1)
+        with suppress(PlanError):
+            plans.append(_cut(extent, min(core + 2 * stage.halo, tile), stage))
+    return min(plans, key=lambda plan: plan.work * _slowness(plan, stage))
+
+
+def _slowness(plan: Plan, stage: Stage) -> float:
+    """How much longer a pixel takes than in a tile that stays in the cache."""
+    side = math.sqrt(math.prod(map(stage.measure, plan.tile_shape)))
+    return 1 + PER_DOUBLING * min(max(math.log2(side / RESIDENT), 0), SPILLED)
+
+
+def _cut(extent: tuple[int, int], tile: int, stage: Stage) -> Plan:
+    rows, columns = (_axis(side, tile, stage) for side in extent)
+    return Plan(rows, columns, stage.halo, stage.lattice, 1)
 
 
 def _axis(extent: int, tile: int, stage: Stage) -> Axis:

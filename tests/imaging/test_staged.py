@@ -217,3 +217,17 @@ def test_where_a_tile_costs_too_much_a_larger_one_is_taken():
     assert economical(5000, 5000, far, lattice=8).work <= 1.25
     nothing_does = (Stage("farther", ("picture",), lattice=8, halo=240),)
     assert 768 < economical(5000, 5000, nothing_does, lattice=8).tile <= 1024
+
+
+def test_each_stage_has_tiles_as_large_as_a_cache_holds_of_its_map() -> None:
+    fine = Stage("fine", ("picture",), lattice=2, halo=4, down=2)
+    cells = Stage("cells", ("fine",), lattice=128, halo=0, down=2)
+    far = Stage("far", ("cells",), lattice=32, halo=96, down=2)  # small tiles would be all halo
+    plans = layout(2048, 2048, (fine, cells, far), tile=512, lattice=128).plans
+    assert [plan.tile_shape for plan in plans[:2]] == [(136, 136), (128, 128)]
+    assert min(plans[2].tile_shape) > 400
+
+
+def test_no_tile_of_any_stage_is_longer_than_asked_for() -> None:
+    for tile in (32, 48, 64):
+        assert all(max(plan.tile_shape) <= tile for plan in cut(500, 300, tile).plans)
