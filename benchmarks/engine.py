@@ -24,7 +24,7 @@ from export import storage
 from export.manifest import Manifest, ManifestError
 
 EAGER, COMPILED = "torch eager", "torch.compile"
-ON_CPU = ("onnx", "openvino")
+ON_CPU = {"onnx", "openvino"}
 
 
 @dataclass(frozen=True)

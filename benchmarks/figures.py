@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from benchmarks.engine import ON_CPU
 from benchmarks.latency import Level
 from models.registry import Card, cards
 
@@ -27,7 +28,6 @@ FIGURES: Final = ROOT / "docs" / "figures"
 INK, SOFT, ACCENT = "#1c1c1b", "#a2a2a0", "#b3480b"
 COLOURS: Final = ("#b3480b", "#2b6a99", "#4c8a4f", "#7d5ba6", "#9a7b1c")
 UNTOUCHED: Final = "clean"  # sets that ask for an unharmed picture back: their dB say nothing of restoring
-ON_CPU: Final = ("onnx", "openvino")
 
 History = Sequence[Mapping[str, Any]]
 
@@ -86,8 +86,9 @@ def quality_against_speed(shipped: Iterable[Card], rows: Iterable[Mapping[str, A
     panel.set(xscale="log", xlabel="megapixels per second of one CPU core, halos included", ylabel="PSNR on Y, dB")
     panel.scatter([], [], facecolors="white", edgecolors=SOFT, label="as it came")
     panel.scatter([], [], color=ACCENT, label="restored")
-    panel.legend(frameon=False, loc="lower right")
+    panel.legend(frameon=False, loc="upper left")
     panel.xaxis.set_major_formatter("{x:g}")
+    panel.xaxis.set_minor_formatter("{x:g}")
     panel.margins(x=0.18, y=0.08)
     _plain(panel)
     return figure

@@ -2,7 +2,8 @@
 
 Each stands between `<!-- name -->` and `<!-- /name -->`. Quality is the shipped cards' (`unseam eval NAME` measures it
 again) beside what classical methods reach (`python -m benchmarks.baselines`); counts are `unseam models count` beside
-the papers' (benchmarks/published.toml); seams are `unseam bench tiling --json` (benchmarks/results/tiling.json).
+the papers' (benchmarks/published.toml); seams are `unseam bench tiling --json` (benchmarks/results/tiling.json), and
+speeds `unseam bench engine --json` (benchmarks/results/engine.json).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.baselines import stored
+from benchmarks.engine import EAGER, ON_CPU
 from models.count import Count, count_all
 from models.registry import Card, cards
 from training.recipe import Recipe
@@ -21,6 +23,7 @@ from training.recipe import Recipe
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
 TILING = HERE / "results" / "tiling.json"
+ENGINE = HERE / "results" / "engine.json"
 WAYS = {
     "staged 256": "staged",
     "bounded": "bounded",
@@ -84,6 +87,30 @@ def seams(measured: Mapping[str, Any]) -> str:
     return _table(("model", *WAYS.values()), rows)
 
 
+def speeds(measured: Mapping[str, Any]) -> str:
+    """A row per network, on its smallest tile: torch's time, the quickest CPU runtime's, and the arithmetic's share."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in measured["rows"]:
+        found.setdefault(row["network"], []).append(row)
+    rows = []
+    for network, of_network in found.items():
+        tile = min(row["tile"] for row in of_network)
+        cost = {row["runtime"]: row["cost"]["cpu_ms_per_tile"] for row in of_network if row["tile"] == tile}
+        floor_ms = next(row["floor_ms"] for row in of_network if row["tile"] == tile)
+        runtime = min(ON_CPU & cost.keys(), key=lambda name: cost[name])
+        rows.append(
+            (
+                f"`{network}`",
+                str(tile),
+                f"{cost[EAGER]:.0f} ms",
+                f"{cost[runtime]:.0f} ms ({runtime})",
+                f"{cost[EAGER] / cost[runtime]:.2f}",
+                f"{floor_ms:.0f} ms, {100 * floor_ms / cost[runtime]:.0f} %",
+            )
+        )
+    return _table(("network", "tile", "torch", "here", "times torch", "floor, and its share"), rows)
+
+
 def _difference(row: Mapping[str, Any]) -> str:
     return f"{row['max_lsb']:.3g} LSB, {100 * row['equal_8bit']:.3f} %"
 
@@ -109,5 +136,6 @@ if __name__ == "__main__":
         "quality": lambda: quality(cards(), stored()),
         "counts": lambda: counts(count_all()),
         "seams": lambda: seams(json.loads(TILING.read_text())),
+        "speeds": lambda: speeds(json.loads(ENGINE.read_text())),
     }
     README.write_text(filled(README.read_text(), made))

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from benchmarks.baselines import stored
-from benchmarks.readme import README, TILING, counts, filled, quality, seams
+from benchmarks.readme import ENGINE, README, TILING, counts, filled, quality, seams, speeds
 from models.count import count_all
 from models.registry import cards
 
@@ -19,6 +19,25 @@ def test_the_readmes_quality_is_that_of_the_shipped_cards() -> None:
 def test_the_readmes_seams_are_those_that_were_measured() -> None:
     text = README.read_text()
     assert filled(text, {"seams": lambda: seams(json.loads(TILING.read_text()))}) == text
+
+
+def test_the_readmes_speeds_are_those_that_were_measured() -> None:
+    text = README.read_text()
+    assert filled(text, {"speeds": lambda: speeds(json.loads(ENGINE.read_text()))}) == text
+
+
+def test_speeds_are_told_of_the_smallest_tile_and_the_quickest_runtime() -> None:
+    def row(tile: int, runtime: str, ms: float) -> dict[str, object]:
+        return {
+            "network": "net",
+            "tile": tile,
+            "runtime": runtime,
+            "cost": {"cpu_ms_per_tile": ms},
+            "floor_ms": 10.0,
+        }
+
+    rows = [row(256, "torch eager", 90), row(256, "onnx", 40), row(256, "openvino", 45), row(512, "onnx", 1)]
+    assert speeds({"rows": rows}).splitlines()[-1] == "| `net` | 256 | 90 ms | 40 ms (onnx) | 2.25 | 10 ms, 25 % |"
 
 
 @pytest.mark.slow
