@@ -123,7 +123,7 @@ def compiled(element: str, heads: int, tokens: int, listed: int, height: int, wi
     made = triton.compile(
         ASTSource(fn=packed, signature=types, constexprs=constants),
         target=GPUTarget("cuda", ARCHITECTURE, 32),
-        options={"num_warps": WARPS, "ptx_version": PTX_VERSION},
+        options={"num_warps": WARPS, "ptx_version": PTX_VERSION, "enable_fp_fusion": True},
     )
     entry = made.metadata.name
     return Compiled(entry, _bare(made.asm["ptx"], entry, len(pointers)), 32 * WARPS, made.metadata.shared)

@@ -55,7 +55,7 @@ def test_every_tile_gives_the_picture_of_none(tile: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "mode"),
     [
-        (["--tile", "0"], "whole"), ([], "whole"), (["--tile", "64"], "staged"), (["--halo", "16"], "bounded"),
+        (["--tile", "0"], "whole"), ([], "staged"), (["--tile", "64"], "staged"), (["--halo", "16"], "bounded"),
     ],
 )  # fmt: skip
 def test_the_report_says_how_it_was_done(arguments: list[str], mode: str, capsys: pytest.CaptureFixture[str]) -> None:
