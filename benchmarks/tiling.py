@@ -107,7 +107,10 @@ def compare(folder: Path, side: int, threads: int, *, drawn: bool = False) -> It
         course = _course(artifact, way, *picture.shape[:2])
         plan = _shown(course)
         scale = artifact.manifest.scale
-        cuts = [cut * scale for cut in plan.rows.cuts], [cut * scale for cut in plan.columns.cuts]
+        cuts = [
+            [cut * scale for cut in axis.cuts if cut * scale < length]  # what continues the picture is cut too
+            for axis, length in zip((plan.rows, plan.columns), restored.shape[:2], strict=True)
+        ]
         figures = quality.seams(restored, measure, *cuts)
         difference = np.abs(restored - measure).max(axis=2) * 255
         yield (
