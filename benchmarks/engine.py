@@ -2,7 +2,8 @@
 
 Every measurement runs in a process of its own, so that its peak memory is its own and no runtime's threads disturb
 another's. The floor is the time that the network's multiplications alone would take at the rate of a bare convolution
-or matrix product, whichever is faster, measured in the same run.
+or matrix product, whichever is faster, measured in the same run. Torch computes each network twice: as its paper writes
+it, every branch of Rep-LeFFN by itself, and as it is here, with the branches added up.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from export import manifest as manifests
 from export import storage
 from export.manifest import Manifest, ManifestError
 
-EAGER, COMPILED = "torch eager", "torch.compile"
+WRITTEN, EAGER, COMPILED = "torch as written", "torch eager", "torch.compile"
 ON_CPU = {"onnx", "openvino"}
 
 
@@ -52,6 +53,7 @@ class Row:
     runtime: str
     cost: Cost
     megapixels_per_s: float
+    times_written: float | None
     times_eager: float | None
     times_compiled: float | None
     floor_ms: float
@@ -94,7 +96,10 @@ def _rows(folder: Path, manifest: Manifest, rate: float, args: argparse.Namespac
     for tile in manifest.tiles:
         floor_ms = 1e3 * _alone(_macs, manifest, tile) / rate
         shape = (1, manifest.in_channels, tile, tile)
-        made: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {EAGER: (_torch, (manifest, False))}
+        made: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+            WRITTEN: (_written, (manifest,)),
+            EAGER: (_torch, (manifest, False)),
+        }
         if not args.skip_compile:
             made[COMPILED] = (_torch, (manifest, True))
         for backend in manifest.backends:
@@ -109,6 +114,7 @@ def _rows(folder: Path, manifest: Manifest, rate: float, args: argparse.Namespac
                 runtime,
                 cost,
                 megapixels_per_s=tile * tile / 1e3 / cost.ms_per_tile,
+                times_written=_ratio(costs.get(WRITTEN), cost),
                 times_eager=_ratio(costs.get(EAGER), cost),
                 times_compiled=_ratio(costs.get(COMPILED), cost),
                 floor_ms=floor_ms,
@@ -169,6 +175,18 @@ def _torch(manifest: Manifest, compiled: bool, threads: int) -> Any:
     return call
 
 
+def _written(manifest: Manifest, threads: int) -> Any:
+    from benchmarks.as_written import as_written
+
+    compute = _torch(manifest, False, threads)
+
+    def call(tiles: Any) -> object:
+        with as_written():
+            return compute(tiles)
+
+    return call
+
+
 def _macs(manifest: Manifest, tile: int) -> int:
     from models.count import count
 
@@ -196,7 +214,7 @@ def _ratio(reference: Cost | None, cost: Cost) -> float | None:
 def _line(row: Row) -> str:
     beside = "".join(
         f"  {ratio:.2f} x {name}"
-        for name, ratio in ((EAGER, row.times_eager), (COMPILED, row.times_compiled))
+        for name, ratio in ((WRITTEN, row.times_written), (EAGER, row.times_eager), (COMPILED, row.times_compiled))
         if ratio and row.runtime != name
     )
     return (

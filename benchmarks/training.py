@@ -11,14 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from torch import nn
+from benchmarks.as_written import as_written
 
+if TYPE_CHECKING:
     from models.network import RestorationNetwork
     from training.recipe import Recipe
 
@@ -107,24 +106,6 @@ def _seconds(call: Callable[[], Any]) -> float:
         call()
         taken.append(time.process_time() - start)
     return min(taken)
-
-
-@contextmanager
-def as_written() -> Iterator[None]:
-    """Compute re-parameterised and depthwise convolutions as the papers write them, while this lasts."""
-    from models.layers import depthwise, rep_conv
-
-    kept: list[tuple[type[nn.Module], Any]] = []
-    for part in (rep_conv.RepPointwise, rep_conv.RepDepthwise):
-        kept.append((part, part.forward))
-        part.forward = part.branches  # type: ignore[method-assign]
-    fast, rep_conv.depthwise_conv = rep_conv.depthwise_conv, depthwise._convolve
-    try:
-        yield
-    finally:
-        rep_conv.depthwise_conv = fast
-        for part, forward in kept:
-            part.forward = forward
 
 
 def _matrix_rate() -> float:

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from imaging.staged import PICTURE
 from models.contamination import Chain
 from models.kit.attention import KnnLocalAttention
+from models.kit.beginning import around_grey, at_the_pictures_scale, carry_pixels
 from models.kit.config import CONFIGS, Config
 from models.layers.resampling import Conv2d, ConvTranspose2d, PixelShuffle, PixelUnshuffle
 from models.segments import Segment, SegmentedNetwork, declared
@@ -41,7 +42,7 @@ class KiT(SegmentedNetwork):
         self.fuse = nn.ModuleList(nn.Linear(2 * dim, dim) if config.fused else nn.Identity() for dim in dims[:-1])
         self.up = nn.ModuleList(_blocks(config, dim, level) for level, dim in enumerate(wide))
         self.tail = _tail(config, wide[0])
-        self._initialise()
+        self._begin()
 
     def segments(self) -> Sequence[Segment]:
         """Two for each block, and those that lead from level to level; see `SegmentedNetwork.segments`."""
@@ -59,35 +60,16 @@ class KiT(SegmentedNetwork):
         last: dict[str, Chain] = {PICTURE: (), segments[-1].name: declared(self.tail)}
         return [*segments, Segment("restored", last, lambda picture, features: picture + self.tail(features))]
 
-    def _initialise(self) -> None:
-        """Let every map begin at the scale of the picture, in detail too.
-
-        With the stock starting values detail fades to a hundredth on its way through the U, below the constants that
-        biases leave, and thousands of steps go into bringing it back.
-        """
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=0.02)
-                nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                taken = module.weight[0].numel() if isinstance(module, nn.Conv2d) else module.in_channels
-                nn.init.normal_(module.weight, std=taken**-0.5)
-                nn.init.zeros_(cast(Tensor, module.bias))
+    def _begin(self) -> None:
+        at_the_pictures_scale(self)
         for module in self.modules():
             if isinstance(module, KnnLocalAttention):
                 module.start_alike()
-            elif isinstance(module, FeedForward):
-                nn.init.normal_(module.depthwise.weight, std=0.1)
-                with torch.no_grad():
-                    module.depthwise.weight[:, :, 1, 1] += 1
-        for fuse in self.fuse.children():
-            if isinstance(fuse, nn.Linear):  # the encoder's map goes on, and some of what lies below comes in
-                nn.init.normal_(fuse.weight, std=0.5 * fuse.in_features**-0.5)
-                with torch.no_grad():
-                    fuse.weight[:, fuse.out_features :] += torch.eye(fuse.out_features)
         first = next(module for module in self.stem if isinstance(module, nn.Conv2d))
-        with torch.no_grad():  # grey, not black, begins as zero
-            cast(Tensor, first.bias).sub_(0.5 * first.weight.sum((1, 2, 3)))
+        if self.config.fused:
+            pixels = first.in_channels if self.config.shuffled else 0
+            carry_pixels(first, zip(self.shrink, self.grow, self.fuse, strict=True), pixels=pixels)  # type: ignore[arg-type]
+        around_grey(first)
 
 
 def _join(grow: nn.Module, fuse: nn.Module, below: Tensor, skip: Tensor) -> Tensor:

@@ -36,8 +36,9 @@ def test_every_runtime_is_compared_with_torch_and_with_the_machine(
 ) -> None:
     assert bench("engine", "--artifacts", str(artifacts), "--skip-compile", "--runs", "1", "--json") == 0
     report = json.loads(capsys.readouterr().out)
-    eager, onnx = report["rows"]
-    assert (eager["runtime"], onnx["runtime"]) == ("torch eager", "onnx")
+    written, eager, onnx = report["rows"]
+    assert [row["runtime"] for row in report["rows"]] == ["torch as written", "torch eager", "onnx"]
+    assert onnx["times_written"] == pytest.approx(written["cost"]["cpu_ms_per_tile"] / onnx["cost"]["cpu_ms_per_tile"])
     assert eager["times_eager"] == 1
     assert onnx["times_eager"] == pytest.approx(eager["cost"]["cpu_ms_per_tile"] / onnx["cost"]["cpu_ms_per_tile"])
     assert onnx["megapixels_per_s"] == pytest.approx(64 * 64 / 1e3 / onnx["cost"]["ms_per_tile"])

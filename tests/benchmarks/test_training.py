@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from benchmarks import training
-from models.layers.rep_conv import RepDepthwise, RepPointwise
 
 
 def test_a_recipes_speed_is_told_with_its_networks_as_written(
@@ -23,15 +22,3 @@ def test_a_recipes_speed_is_told_with_its_networks_as_written(
     assert row["crop"] == 128
     assert row["crops_per_s"] > row["crops_per_s_as_written"] > 0
     assert 0 < row["share_of_matrix_rate"] < 1
-
-
-def test_as_written_is_the_same_function_and_ends_when_it_is_left() -> None:
-    torch.manual_seed(0)
-    layers = torch.nn.Sequential(RepPointwise(4, 8), RepDepthwise(8))
-    x = torch.rand(1, 6, 6, 4)
-    forward = RepPointwise.forward
-    with training.as_written():
-        assert RepPointwise.forward is RepPointwise.branches
-        written = layers(x)
-    assert RepPointwise.forward is forward
-    assert (layers(x) - written).abs().max() < 1e-5
