@@ -30,13 +30,13 @@ class WindowAttention(nn.Module):
     def forward(self, qkv: Tensor) -> Tensor:
         """(B, H, W, 3C) to (B, H, W, C)."""
         height, width = qkv.shape[1:3]
-        q, k, v = _heads(self.windows.split(qkv), 3, self.num_heads)
+        q, k, v = self.windows.split_heads(qkv, 3, self.num_heads).unbind()
         penalty = None
         if self.windows.shifted and self.windows.border == "roll":
             regions = self.windows.regions(height, width, qkv.device)
             penalty = rolled_penalty(regions, regions)
         out = self.attention(q, k, v, self.windows.filled(height, width, qkv.device), penalty)
-        return self.windows.join(_join_heads(out), height, width)
+        return self.windows.join_heads(out, height, width)
 
 
 class AnchoredStripeAttention(nn.Module):
@@ -66,8 +66,8 @@ class AnchoredStripeAttention(nn.Module):
         coarse = height // self.anchor_factor, width // self.anchor_factor
         pixel_grid = self._grid(height, width)
         anchor_grid = pixel_grid.scaled(self.anchor_factor)
-        q, k, v = _heads(pixel_grid.split(qkv), 3, self.num_heads)
-        (a,) = _heads(anchor_grid.split(anchors), 1, self.num_heads)
+        q, k, v = pixel_grid.split_heads(qkv, 3, self.num_heads).unbind()
+        (a,) = anchor_grid.split_heads(anchors, 1, self.num_heads).unbind()
         penalty = None
         if pixel_grid.shifted and pixel_grid.border == "roll":
             regions = pixel_grid.regions(height, width, qkv.device)
@@ -75,7 +75,7 @@ class AnchoredStripeAttention(nn.Module):
         gathered = self.gather(a, k, v, pixel_grid.filled(height, width, qkv.device), penalty)
         penalty = None if penalty is None else penalty.transpose(1, 2)
         out = self.read(q, a, gathered, anchor_grid.filled(*coarse, qkv.device), penalty)
-        return pixel_grid.join(_join_heads(out), height, width)
+        return pixel_grid.join_heads(out, height, width)
 
     def _grid(self, height: int, width: int) -> Windows:
         if self.stripes.border == "roll":
@@ -130,13 +130,3 @@ class MixedAttention(nn.Module):
         anchors = self.anchor(F.avg_pool2d(x.permute(0, 3, 1, 2), self.anchor_factor).permute(0, 2, 3, 1))
         out: Tensor = self.proj(torch.cat((self.window(window), self.stripe(stripe, anchors)), dim=-1))
         return out
-
-
-def _heads(x: Tensor, parts: int, num_heads: int) -> tuple[Tensor, ...]:
-    """Split (B, N, parts * C) into `parts` tensors (B, num_heads, N, C / num_heads)."""
-    return x.reshape(*x.shape[:2], parts, num_heads, -1).permute(2, 0, 3, 1, 4).unbind()
-
-
-def _join_heads(x: Tensor) -> Tensor:
-    """Undo `_heads`: (B, num_heads, N, d) to (B, N, num_heads * d)."""
-    return x.transpose(1, 2).flatten(2)

@@ -40,17 +40,14 @@ class IntraAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C)."""
-        batch, height, width, dim = x.shape
-        qkv = self.patches.split(self.qkv(x))
-        count, pixels, _ = qkv.shape
-        q, k, v = qkv.reshape(count, pixels, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4).unbind()
+        batch, height, width, _ = x.shape
+        q, k, v = self.patches.split_heads(self.qkv(x), 3, self.num_heads).unbind()
         bias = self.bias()
         if self.patches.shifted and self.patches.border == "roll":
             regions = self.patches.regions(height, width, x.device)
             bias = (bias + rolled_penalty(regions, regions)[:, None]).repeat(batch, 1, 1, 1)
         out = attend(q * q.shape[-1] ** -0.5, k, v, bias, self.patches.filled(height, width, x.device))
-        out = self.patches.join(out.transpose(1, 2).reshape(count, pixels, dim), height, width)
-        projected: Tensor = self.proj(out)
+        projected: Tensor = self.proj(self.patches.join_heads(out, height, width))
         return projected
 
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.layers.chunks import exporting
+
 MASKED = -1e4  # minus infinity that half precision can hold: exp(MASKED + any score) is zero
 
 
@@ -25,16 +27,17 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, masked: Tensor | None 
     """
     if masked is None:
         return _attend(q, k, v, bias)
-    # The mask rides as one more channel, 1 in q and MASKED in k, so that no (B, Nq, Nk) mask is ever stored. Zeros up
-    # to a multiple of eight, in v as well, are what fused kernels want.
+    # The mask rides as one more channel, 1 in q and MASKED in k, so that no (B, Nq, Nk) mask is ever stored. Up to a
+    # multiple of eight, in v as well, is what fused kernels want; a graph has none.
     count, keys = masked.shape
-    column = (masked * MASKED).to(k.dtype)[None, :, None, :, None]
-    column = column.expand(k.shape[0] // count, -1, k.shape[1], -1, -1).reshape(-1, k.shape[1], keys, 1)
     width = v.shape[-1]
-    zeros = 7 - q.shape[-1] % 8
-    q = F.pad(torch.cat((q, torch.ones_like(q[..., :1])), dim=-1), (0, zeros))
-    k = F.pad(torch.cat((k, column), dim=-1), (0, zeros))
-    v = F.pad(v, (0, q.shape[-1] - width))
+    more = 1 if exporting() else 8 - q.shape[-1] % 8
+    columns = F.pad((masked * MASKED).to(k.dtype)[..., None], (0, more - 1))[None, :, None]
+    columns = columns.expand(k.shape[0] // count, -1, k.shape[1], -1, -1).reshape(-1, k.shape[1], keys, more)
+    q = F.pad(q, (0, more), value=1.0)
+    k = torch.cat((k, columns), dim=-1)
+    if not exporting():
+        v = F.pad(v, (0, q.shape[-1] - width))
     return _attend(q, k, v, bias)[..., :width]
 
 

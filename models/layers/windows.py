@@ -85,17 +85,41 @@ class Windows:
 
     def split(self, x: Tensor) -> Tensor:
         """Cut (B, H, W, C) into windows (B * count, h * w, C); `size` divides H and W."""
+        return partition(self._covering(x), self.size)
+
+    def split_heads(self, x: Tensor, parts: int, num_heads: int) -> Tensor:
+        """Cut (B, H, W, parts * num_heads * d) into windows for attention: (parts, B * count, num_heads, h * w, d).
+
+        One permutation, where `split` and then laying heads apart are two.
+        """
+        (h, w), x = self.size, self._covering(x)
+        batch, height, width, _ = x.shape
+        x = x.reshape(batch, height // h, h, width // w, w, parts, num_heads, -1).permute(5, 0, 1, 3, 6, 2, 4, 7)
+        return x.reshape(parts, -1, num_heads, h * w, x.shape[-1])
+
+    def join_heads(self, windows: Tensor, height: int, width: int) -> Tensor:
+        """Undo `split_heads` of one part: (B * count, num_heads, h * w, d) to (B, height, width, num_heads * d)."""
+        rows, columns = self.shape(height, width)
+        num_heads, (h, w) = windows.shape[1], self.size
+        x = windows.reshape(-1, rows, columns, num_heads, h, w, windows.shape[-1]).permute(0, 1, 4, 2, 5, 3, 6)
+        return self._uncovered(x.reshape(-1, rows * h, columns * w, num_heads * windows.shape[-1]), height, width)
+
+    def _covering(self, x: Tensor) -> Tensor:
+        """The map continued to whole windows."""
         _check_divides(self.size, x.shape[1], x.shape[2])
         if self.border == "roll":
             x = torch.roll(x, (-self.offset[0], -self.offset[1]), dims=(1, 2)) if self.shifted else x
         else:
             for dim, (size, offset) in enumerate(zip(self.size, self.offset, strict=True), start=1):
                 x = _reflect(x, dim, size - offset, offset) if offset else x
-        return partition(x, self.size)
+        return x
 
     def join(self, windows: Tensor, height: int, width: int) -> Tensor:
         """Undo `split`: (B * count, h * w, C) back to (B, height, width, C), without the overhang."""
-        x = merge(windows, self.size, *self._covered(height, width))
+        return self._uncovered(merge(windows, self.size, *self._covered(height, width)), height, width)
+
+    def _uncovered(self, x: Tensor, height: int, width: int) -> Tensor:
+        """Undo `_covering`."""
         if self.border == "roll":
             return torch.roll(x, self.offset, dims=(1, 2)) if self.shifted else x
         top, left = (size - offset if offset else 0 for size, offset in zip(self.size, self.offset, strict=True))

@@ -58,13 +58,11 @@ class KeySemanticAttention(nn.Module):
 
     def forward(self, x: Tensor, windows: Windows, dictionary: Dictionary) -> Tensor:
         """(B, H, W, dim) to (B, H, W, dim); `dictionary` lists the keys of these `windows`."""
-        tokens, dim = windows.size[0] * windows.size[1], x.shape[-1]
-        qkv = windows.split(self.qkv(x)).reshape(-1, tokens, 3, self.num_heads, dim // self.num_heads)
-        qkv = qkv.permute(2, 0, 3, 1, 4)
+        qkv = windows.split_heads(self.qkv(x), 3, self.num_heads)
         q, k = unit(qkv[:2]).unbind()
         q = (q * self.logit_scale.clamp(max=LARGEST_LOG_SCALE).exp()).to(k.dtype)
         out = attend(q, k, qkv[2], dictionary, self.bias.grid().to(q.dtype), self.implementation)
-        out = self.proj(windows.join(out.transpose(1, 2).flatten(2), *x.shape[1:3]))
+        out = self.proj(windows.join_heads(out, *x.shape[1:3]))
         return cast(Tensor, out)
 
 
