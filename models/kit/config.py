@@ -67,8 +67,8 @@ class Config:
 # papers quote as 20.6 M and 43.1 GMACs.
 PUBLISHED = Config()
 
-# For laptops: 0.79 M parameters, 37 kMACs for a pixel. Most blocks lie where a map's channels hold all of the picture's pixels, and
-# neighbours are few: their attention would take most of a step, and with fewer of them a run learns more in its time.
+# For laptops: 0.79 M parameters, 37 kMACs for a pixel. Most blocks lie where a map's channels hold all of the picture's
+# pixels, and neighbours are few: their attention would take most of a step, and with few a run learns more in its time.
 TINY = Config(
     dim=32,
     depths=(1, 4, 2),
