@@ -47,6 +47,11 @@ def test_every_runtime_is_compared_with_torch_and_with_the_machine(
     assert report["macs_per_s"] > 1e8
 
 
+def test_tiles_that_are_not_asked_for_are_left_out(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench("engine", "--artifacts", str(artifacts), "--tiles", "128,256", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == []
+
+
 def test_without_artifacts_it_says_how_to_make_them(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="unseam export --missing makes them"):
         bench("engine", "--artifacts", str(tmp_path))
