@@ -24,8 +24,11 @@ class RecipeBatches:
             options |= {"pairs": pairs, "held_out": recipe.data.held_out}
         clean = [path for folder in recipe.data.clean for path in pictures(data / folder)]
         self.photographs = Photographs(without(clean, excluded), device)
-        self.degrade = degradations.create(**options)
+        self._degrade = {
+            phase.until: degradations.create(**options | phase.degradation) for phase in recipe.schedule.phases
+        }
 
     def __call__(self, phase: Phase, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw the next batch of a phase's size."""
-        return self.degrade(self.photographs.crops(phase.batch, phase.patch, generator), generator)
+        crops = self.photographs.crops(phase.batch, phase.patch, generator)
+        return self._degrade[phase.until](crops, generator)

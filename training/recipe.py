@@ -21,12 +21,16 @@ class _Part(BaseModel):
 
 
 class Phase(_Part):
-    """Crops of `patch` pixels in batches of `batch`, judged by `loss`, until this share of the run is done."""
+    """Crops of `patch` pixels in batches of `batch`, judged by `loss`, until this share of the run is done.
+
+    `degradation` changes fields of the recipe's: what is easier may come first.
+    """
 
     until: float = Field(gt=0, le=1)
     patch: PositiveInt
     batch: PositiveInt
     loss: Literal["l1", "log-l1", "log-mse", "charbonnier", "charbonnier-edge"] = "log-l1"
+    degradation: dict[str, Any] = {}
 
 
 class Schedule(_Part):
