@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from training.batches import RecipeBatches
+from training.degradations.ranges import DegradationError
+from training.recipe import Recipe
+
+RECIPE = """
+name = "test"
+task = "denoise"
+network = "ipt_v2"
+config = "tiny"
+validation = []
+[data]
+about = "one picture"
+clean = ["clean"]
+[degradation]
+kind = "noise"
+sigma = [25, 25]
+clipped_share = 0.0
+[schedule]
+steps = 2
+lr = 1e-3
+[[schedule.phases]]
+until = 0.5
+patch = 32
+batch = 1
+degradation = {first}
+[[schedule.phases]]
+until = 1.0
+patch = 32
+batch = 1
+"""
+
+
+def recipe(folder: Path, first: str) -> Recipe:
+    (folder / "clean").mkdir()
+    Image.new("RGB", (48, 40), (128, 128, 128)).save(folder / "clean" / "grey.png")
+    path = folder / "recipe.toml"
+    path.write_text(RECIPE.format(first=first))
+    return Recipe.read(path)
+
+
+def test_a_phase_has_the_recipes_degradation_with_its_own_changes(tmp_path: Path) -> None:
+    read = recipe(tmp_path, "{ sigma = [5, 5] }")
+    draw = RecipeBatches(read, tmp_path, torch.device("cpu"))
+    generator = torch.Generator().manual_seed(0)
+    spread = [
+        float((degraded - target).std()) * 255
+        for degraded, target in (draw(p, generator) for p in read.schedule.phases)
+    ]
+    assert spread == pytest.approx([5, 25], rel=0.1)
+    assert np.allclose(draw(read.schedule.phases[0], generator)[1], 128 / 255)
+
+
+def test_a_phase_that_changes_what_is_not_there_is_refused_before_the_run(tmp_path: Path) -> None:
+    with pytest.raises(DegradationError, match="sigmma"):
+        RecipeBatches(recipe(tmp_path, "{ sigmma = [5, 5] }"), tmp_path, torch.device("cpu"))
