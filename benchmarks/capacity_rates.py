@@ -23,7 +23,7 @@ import numpy as np
 import redis
 
 from imaging import codec
-from imaging.staged import Layout
+from imaging.stages import Layout
 from service.catalogue import Catalogue
 from service.engine import Engine, Options
 from service.jobs import blobs

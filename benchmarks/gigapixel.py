@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from benchmarks import memory
 from imaging.codec import Limits, streams
 from imaging.picture import Metadata
-from imaging.staged import Stage, layout, stream
+from imaging.staged import stream
+from imaging.stages import Stage, layout
 
 BAND = 64  # rows drawn at once
 IDENTITY = "identity"

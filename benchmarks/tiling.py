@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from benchmarks import memory
 from export import storage
 from imaging import quality
-from imaging.staged import Layout
+from imaging.stages import Layout
 from imaging.tiling import Plan
 from service.catalogue import Artifact
 from service.engine import Engine, Options

@@ -15,8 +15,8 @@ from export import pictures, runners, staged
 from export.manifest import file_sha256
 from export.staged import Stage, Staged
 from export.to_onnx import OPSET, ExportError, _simplify
-from imaging import staged as execution
-from imaging.staged import PICTURE
+from imaging.stages import PICTURE
+from imaging.stages import Stage as Geometry
 from models.count import MacCounter
 from models.segments import SegmentedNetwork, stages
 
@@ -78,7 +78,7 @@ def export(
     return description
 
 
-def _side(network: SegmentedNetwork, plain: Sequence[execution.Stage]) -> int:
+def _side(network: SegmentedNetwork, plain: Sequence[Geometry]) -> int:
     """Side of an example on which no layer is in a special case for small maps: all reach across, none is single."""
     least = max(max(4 * stage.halo, stage.single + 1) for stage in plain)
     return max(-(-least // network.lattice), 2) * network.lattice

@@ -15,16 +15,17 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from export import runners
 from export.manifest import FileName, ManifestError, Sha256, file_sha256
-from imaging import staged
+from imaging import stages as planning
 from imaging.errors import PlanError
-from imaging.staged import Layout, Run
+from imaging.staged import Run
+from imaging.stages import Layout
 
 FILE_NAME: Final = "staged.json"
 FORMAT: Final = 1
 
 
 class Stage(BaseModel):
-    """One segment; fields as in `imaging.staged.Stage`, its graph, and what it costs.
+    """One segment; fields as in `imaging.stages.Stage`, its graph, and what it costs.
 
     The graph takes maps (N, h, w, C) of any size that its lattice allows.
     """
@@ -43,9 +44,11 @@ class Stage(BaseModel):
     macs: float = Field(ge=0, description="multiply-accumulates for a pixel of the picture")
 
     @property
-    def geometry(self) -> staged.Stage:
+    def geometry(self) -> planning.Stage:
         """What execution has to know."""
-        return staged.Stage(self.name, self.reads, self.lattice, self.halo, self.single, self.down, self.up, self.macs)
+        return planning.Stage(
+            self.name, self.reads, self.lattice, self.halo, self.single, self.down, self.up, self.macs
+        )
 
 
 class Staged(BaseModel):
@@ -79,8 +82,8 @@ class Staged(BaseModel):
             raise PlanError(f"a side of {min(height, width)} pixels is too short; at least {self.shortest} are needed")
         geometry = [stage.geometry for stage in self.stages]
         if tile is None:
-            return staged.economical(height, width, geometry, lattice=self.lattice)
-        return staged.layout(height, width, geometry, tile=tile, lattice=self.lattice)
+            return planning.economical(height, width, geometry, lattice=self.lattice)
+        return planning.layout(height, width, geometry, tile=tile, lattice=self.lattice)
 
 
 def save(description: Staged, folder: Path) -> None:

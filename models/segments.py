@@ -16,7 +16,7 @@ from math import ceil
 
 from torch import Tensor, nn
 
-from imaging.staged import PICTURE, Stage
+from imaging.stages import PICTURE, Stage
 from models.contamination import EDGES, Chain, Conv, Distances, Down, Up, common, lattice, shrinkage, spread
 from models.network import RestorationNetwork
 

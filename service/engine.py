@@ -19,8 +19,9 @@ from export.runners import BackendError, Runner
 from imaging import mosaic, staged
 from imaging.errors import PlanError, UnsupportedImage
 from imaging.restoration import Run, read, restore
-from imaging.staged import Layout, Rows
+from imaging.staged import Rows
 from imaging.staged import Run as Segment
+from imaging.stages import Layout
 from imaging.tiling import Plan
 from service.catalogue import Artifact
 from service.planning import TILE_UNIT_PIXELS, Course, chart, in_segments, tile_units

@@ -16,7 +16,7 @@ from export.manifest import Manifest
 from export.staged import Staged
 from imaging import mosaic, tiling
 from imaging.errors import PlanError
-from imaging.staged import Layout
+from imaging.stages import Layout
 from imaging.tiling import Plan
 from service.catalogue import Artifact
 

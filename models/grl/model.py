@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imaging.staged import PICTURE
+from imaging.stages import PICTURE
 from models.contamination import Chain, Conv, Down, Up
 from models.grl.attention import MixedAttention
 from models.grl.channel_attention import ChannelAttentionBlock

@@ -9,7 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imaging.staged import PICTURE
+from imaging.stages import PICTURE
 from models.contamination import Chain, Down, Up
 from models.iitransformer.attention import InterAttention, IntraAttention
 from models.layers.colour import colour_mean

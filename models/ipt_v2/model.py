@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imaging.staged import PICTURE
+from imaging.stages import PICTURE
 from models.contamination import Chain, Conv, Down, Up
 from models.ipt_v2.attention import FocalContextAttention, GlobalGridAttention
 from models.ipt_v2.feed_forward import RepLeFFN

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imaging.staged import PICTURE
+from imaging.stages import PICTURE
 from models.contamination import Chain
 from models.kit.attention import KnnLocalAttention
 from models.kit.beginning import around_grey, at_the_pictures_scale, carry_pixels

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imaging.staged import PICTURE
+from imaging.stages import PICTURE
 from models.contamination import Chain, Down
 from models.layers.colour import colour_mean
 from models.layers.resampling import Conv2d, PixelShuffle, tail

@@ -11,7 +11,7 @@ from typing import Any, Final
 from imaging.codec import Format, Limits, decode, encode
 from imaging.codec.encoding import Keep
 from imaging.codec.streams import Reader, write
-from imaging.staged import Layout
+from imaging.stages import Layout
 from service.batch.restorer import Progress, Restoration
 from service.batch.selection import InvalidArgument
 from service.catalogue import Artifact, Catalogue

@@ -14,7 +14,8 @@ from export.pictures import dead_leaves
 from export.runners.torch import segment_runs
 from export.seams import whole
 from imaging.errors import PlanError
-from imaging.staged import economical, restore
+from imaging.staged import restore
+from imaging.stages import economical
 from models import build
 from models.ipt_v2.model import IPTV2, Config
 from models.segments import stages

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from imaging import staged
+from imaging.stages import layout as lay_out
 from models.contamination import Conv, Down
 from models.grl.model import GRL
 from models.grl.model import Config as GRLConfig
@@ -102,7 +103,7 @@ def picture(height: int, width: int, channels: int) -> np.ndarray:
 def test_tiles_through_the_segments_give_the_untiled_picture(name: str) -> None:
     network, tile = made(name), NETWORKS[name][1]
     image = picture(tile + tile // 2 + 5, 2 * tile + 3, network.in_channels)
-    layout = staged.layout(*image.shape[:2], stages(network), tile=tile, lattice=network.lattice)
+    layout = lay_out(*image.shape[:2], stages(network), tile=tile, lattice=network.lattice)
     assert any(len(plan) > 1 for plan in layout.plans)
     expected = untiled(network, image)
     restored = staged.restore(image, runs(network), layout, batch=4)
@@ -152,7 +153,7 @@ def test_a_picture_smaller_than_the_tile_keeps_its_own_borders() -> None:
     network = made("ipt_v2")
     for height, width in ((40, 33), (17, 90)):
         image = picture(height, width, 3)
-        layout = staged.layout(height, width, stages(network), tile=64, lattice=network.lattice)
+        layout = lay_out(height, width, stages(network), tile=64, lattice=network.lattice)
         assert np.abs(staged.restore(image, runs(network), layout) - untiled(network, image)).max() <= 1e-10
 
 
