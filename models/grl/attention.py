@@ -126,7 +126,10 @@ class MixedAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C)."""
-        window, stripe = self.qkv(x).chunk(2, dim=-1)
+        window, stripe = (
+            F.linear(x, weight, bias)  # each half by itself, so that none has to be cut out of both
+            for weight, bias in zip(self.qkv.weight.chunk(2), self.qkv.bias.chunk(2), strict=True)
+        )
         anchors = self.anchor(F.avg_pool2d(x.permute(0, 3, 1, 2), self.anchor_factor).permute(0, 2, 3, 1))
         out: Tensor = self.proj(torch.cat((self.window(window), self.stripe(stripe, anchors)), dim=-1))
         return out
