@@ -106,7 +106,14 @@ def _rows(folder: Path, manifest: Manifest, rate: float, args: argparse.Namespac
         for backend in manifest.backends:
             if backend in ON_CPU:
                 made[backend] = (_runner, (backend, folder / manifest.graph(tile).file))
-        costs = {name: _alone(_cost, *how, shape, args.threads, args.runs) for name, how in made.items()}
+        costs = {}
+        for name, how in made.items():
+            try:
+                costs[name] = _alone(_cost, *how, shape, args.threads, args.runs)
+            except Exception as error:
+                if name != COMPILED:
+                    raise
+                _say(args, f"{manifest.name} tile {tile}: torch.compile gave up ({type(error).__name__})")
         for runtime, cost in costs.items():
             yield Row(
                 manifest.name,
