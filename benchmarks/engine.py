@@ -22,6 +22,7 @@ from typing import Any
 from benchmarks import memory
 from export import manifest as manifests
 from export import storage
+from export.command import sides
 from export.manifest import Manifest, ManifestError
 
 WRITTEN, EAGER, COMPILED = "torch as written", "torch eager", "torch.compile"
@@ -63,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="exported networks (default: all)")
     parser.add_argument("--artifacts", type=Path, help="their folder (default $UNSEAM_ARTIFACTS, or ./artifacts)")
-    parser.add_argument("--tiles", metavar="SIDE,...", help="of the ladder, these alone")
+    parser.add_argument("--tiles", type=sides, metavar="SIDE,...", help="of the ladder, these alone")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of every runtime (default 1)")
     parser.add_argument("--runs", type=int, default=3, help="timed runs of each, after one that warms up (default 3)")
     parser.add_argument("--skip-compile", action="store_true", help="leave torch.compile out: it takes minutes")
@@ -94,7 +95,7 @@ def _artifacts(root: Path, names: list[str]) -> Iterator[tuple[Path, Manifest]]:
 
 
 def _rows(folder: Path, manifest: Manifest, rate: float, args: argparse.Namespace) -> Iterator[Row]:
-    for tile in _chosen(manifest, args.tiles):
+    for tile in (tile for tile in manifest.tiles if args.tiles is None or tile in args.tiles):
         floor_ms = 1e3 * _alone(_macs, manifest, tile) / rate
         shape = (1, manifest.in_channels, tile, tile)
         made: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
@@ -113,7 +114,7 @@ def _rows(folder: Path, manifest: Manifest, rate: float, args: argparse.Namespac
             except Exception as error:
                 if name != COMPILED:
                     raise
-                _say(args, f"{manifest.name} tile {tile}: torch.compile gave up ({type(error).__name__})")
+                _say(args, f"{manifest.name} tile {tile}: torch.compile gave up: {error}".splitlines()[0])
         for runtime, cost in costs.items():
             yield Row(
                 manifest.name,
@@ -127,12 +128,6 @@ def _rows(folder: Path, manifest: Manifest, rate: float, args: argparse.Namespac
                 times_compiled=_ratio(costs.get(COMPILED), cost),
                 floor_ms=floor_ms,
             )
-
-
-def _chosen(manifest: Manifest, tiles: str | None) -> tuple[int, ...]:
-    if tiles is None:
-        return manifest.tiles
-    return tuple(tile for tile in manifest.tiles if str(tile) in tiles.split(","))
 
 
 def _alone(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--tiles",
-        type=_sides,
+        type=sides,
         metavar="SIDE,...",
         help="tile ladder (default 256,512, and 192,384 to enlarge 3 or 4 times)",
     )
@@ -209,7 +209,8 @@ def _backends(text: str) -> tuple[str, ...]:
     return chosen
 
 
-def _sides(text: str) -> tuple[int, ...]:
+def sides(text: str) -> tuple[int, ...]:
+    """Read a list of sides, 256,512. Raises argparse.ArgumentTypeError for anything else."""
     parts = text.split(",")
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise argparse.ArgumentTypeError(f"{text!r} is no list of sides such as 256,512")
