@@ -96,47 +96,44 @@ class InterAttention(nn.Module):
 
     def attend(self, qkv: Tensor) -> Tensor:
         """Attend among patches, without the linear layers: (B, H, W, 3C) to (B, H, W, C)."""
-        batch, height, width, triple = qkv.shape
-        dim = triple // 3
+        height, width = qkv.shape[1:3]
+        tokens = self.patches.split(qkv)
         rows, columns = self.patches.shape(height, width)
-        qkv = self.patches.split(qkv).reshape(batch, rows, columns, -1, 3, self.num_heads, dim // self.num_heads)
-        # Scaled by the head's width, as released; the text prints C's.
-        q, k, v = qkv.permute(4, 0, 5, 1, 2, 3, 6).flatten(5).unbind()
-        q = q * (dim // self.num_heads) ** -0.5
-        out = self._rolled(q, k, v) if self.patches.border == "roll" else self._within_reach(q, k, v)
-        out = out.reshape(batch, self.num_heads, rows * columns, -1, dim // self.num_heads).permute(0, 2, 3, 1, 4)
-        return self.patches.join(out.reshape(batch * rows * columns, -1, dim), height, width)
+        pixels, head = tokens.shape[1], tokens.shape[2] // (3 * self.num_heads)
+        tokens = tokens.reshape(-1, rows * columns, pixels, 3, self.num_heads, head)
+        q, k, v = tokens.permute(3, 4, 0, 1, 2, 5).flatten(4).unbind()
+        q = q * head**-0.5  # the head's width, as released; the text prints C's
+        attend = self._rolled if self.patches.border == "roll" else self._within_reach
+        out = attend(q, k, v, rows, columns).reshape(self.num_heads, -1, pixels, head).transpose(0, 1)
+        return self.patches.join_heads(out, height, width)
 
-    def _within_reach(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend among tokens (B, num_heads, rows, columns, D), block by block."""
-        rows, columns = q.shape[2:4]
+    def _within_reach(self, q: Tensor, k: Tensor, v: Tensor, rows: int, columns: int) -> Tensor:
+        """Attend among the patches of a map, (num_heads, B, rows * columns, D), block by block."""
         down, across = (
             # A shifted grid has one patch more than the picture; its first and last overhang.
             Blocks.along(length, reach, without_ends=offset > 0 and length > 2, device=q.device)
             for length, reach, offset in zip((rows, columns), self.reach, self.patches.offset, strict=True)
         )
-        bias = self._true_offset_bias(down.offsets, across.offsets)
-        masked = None if down.open and across.open else either(down.masked, across.masked)
+        bias = self._true_offset_bias(down.offsets, across.offsets)[:, None]
         if down.whole and across.whole:
-            return attend(q.flatten(2, 3), k.flatten(2, 3), v.flatten(2, 3), bias, masked).reshape(q.shape)
+            return attend(q, k, v, bias + either(down.masked, across.masked) * MASKED)
         # Keys are copied for every block that reads them, so a large map is done by strips of blocks.
+        heads, batch, _, width = q.shape
         strips = []
-        copied = down.keys.shape[1] * across.keys.numel() * q.shape[1] * q.shape[4]
-        for strip in chunks(len(down.keys), copied, LARGEST_COPY):
-            rows_of_queries, rows_of_keys = down.queries[strip], down.keys[strip]
+        for strip in chunks(len(down.keys), down.keys.shape[1] * across.keys.numel() * heads * width, LARGEST_COPY):
+            keys = down.keys[strip], across.keys, columns
+            masked = bias + either(down.masked[strip], across.masked) * MASKED
             out = attend(
-                cut(q, rows_of_queries, across.queries),
-                cut(k, rows_of_keys, across.keys),
-                cut(v, rows_of_keys, across.keys),
-                bias,
-                either(down.masked[strip], across.masked),
+                cut(q, down.queries[strip], across.queries, columns),
+                cut(k, *keys),
+                cut(v, *keys),
+                masked.repeat(1, batch, 1, 1),
             )
-            strips.append(uncut(out, rows_of_queries, across.queries))
-        return torch.cat(strips, dim=2)[:, :, :rows, :columns]
+            strips.append(out.reshape(heads, batch, -1, width))
+        return uncut(torch.cat(strips, dim=2), down, across, rows, columns)
 
-    def _rolled(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def _rolled(self, q: Tensor, k: Tensor, v: Tensor, rows: int, columns: int) -> Tensor:
         """Attend among all patches of a cyclically shifted picture, as the paper's code does."""
-        rows, columns = q.shape[2:4]
         if self.reference_bias:
             bias = flat_index_bias(self.bias.table, self.reach, rows, columns)
         else:
@@ -145,7 +142,7 @@ class InterAttention(nn.Module):
         # The released code penalises the edge in every picture that is not of the training size, shifted or not.
         if self.patches.shifted or (self.reference_bias and (rows, columns) != self.reach):
             bias = bias + edge_penalty(rows, columns, q.device)
-        return attend(q.flatten(2, 3), k.flatten(2, 3), v.flatten(2, 3), bias).reshape(q.shape)
+        return attend(q, k, v, bias[:, None])
 
     def _true_offset_bias(self, down: Tensor, across: Tensor) -> Tensor:
         """Eq. 6: the table at offsets `down` (q_h, k_h), `across` (q_w, k_w); nothing beyond the training distance."""

@@ -21,7 +21,6 @@ class Blocks:
         offsets: (block, span), query - key, the same in every block.
         masked: bool (count, span), keys that nobody may use.
         whole: whether it is one block of exactly the axis.
-        open: whether no key is masked.
     """
 
     queries: Tensor
@@ -29,7 +28,6 @@ class Blocks:
     offsets: Tensor
     masked: Tensor
     whole: bool
-    open: bool
 
     @classmethod
     def along(cls, length: int, reach: int, *, without_ends: bool, device: torch.device) -> Blocks:
@@ -46,27 +44,32 @@ class Blocks:
             offsets=queries[0][:, None] - keys[0][None, :],
             masked=(keys < first) | (keys > last),
             whole=whole,
-            open=whole and not without_ends,
         )
 
 
-def cut(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Read blocks from (B, heads, R, C, D): (B * m * n, heads, r * c, D) for `rows` (m, r) and `columns` (n, c)."""
-    batch, heads, _, _, dim = x.shape
-    (m, r), (n, c) = rows.shape, columns.shape
-    x = x.index_select(2, rows.flatten()).index_select(3, columns.flatten())
-    x = x.reshape(batch, heads, m, r, n, c, dim).permute(0, 2, 4, 1, 3, 5, 6)
-    return x.reshape(batch * m * n, heads, r * c, dim)
+def cut(x: Tensor, rows: Tensor, columns: Tensor, stride: int) -> Tensor:
+    """Read blocks from a map with `stride` columns, (heads, B, R * C, D): (heads, B * m * n, r * c, D).
+
+    Args:
+        x: the map's tokens, row by row.
+        rows: (m, r) places.
+        columns: (n, c) places.
+        stride: columns of the map.
+    """
+    at = rows[:, None, :, None] * stride + columns[None, :, None, :]
+    read = x.index_select(2, at.flatten())
+    return read.reshape(len(x), -1, rows.shape[1] * columns.shape[1], x.shape[-1])
 
 
-def uncut(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Undo `cut`, the places repeated by clamping included: (B, heads, m * r, n * c, D)."""
-    _, heads, _, dim = x.shape
-    (m, r), (n, c) = rows.shape, columns.shape
-    x = x.reshape(-1, m, n, heads, r, c, dim).permute(0, 3, 1, 4, 2, 5, 6)
-    return x.reshape(-1, heads, m * r, n * c, dim)
+def uncut(x: Tensor, down: Blocks, across: Blocks, rows: int, columns: int) -> Tensor:
+    """Put queries in blocks, (heads, B, m * r * n * c, D), back row by row, (heads, B, rows * columns, D)."""
+    (_, r), (n, c) = down.queries.shape, across.queries.shape
+    row, column = (torch.arange(side, device=x.device) for side in (rows, columns))
+    block = (row // r)[:, None] * n + column // c
+    within = (row % r)[:, None] * c + column % c
+    return x.index_select(2, (block * r * c + within).flatten())
 
 
 def either(rows: Tensor, columns: Tensor) -> Tensor:
-    """Keys masked along one axis or the other: bool (m * n, r * c) from `rows` (m, r) and `columns` (n, c)."""
-    return (rows[:, None, :, None] | columns[None, :, None, :]).flatten(2).flatten(0, 1)
+    """Keys masked along one axis or the other: bool (m * n, 1, r * c) from `rows` (m, r) and `columns` (n, c)."""
+    return (rows[:, None, :, None] | columns[None, :, None, :]).flatten(2).flatten(0, 1)[:, None]

@@ -85,17 +85,25 @@ class Windows:
 
     def split(self, x: Tensor) -> Tensor:
         """Cut (B, H, W, C) into windows (B * count, h * w, C); `size` divides H and W."""
-        return partition(self._covering(x), self.size)
+        _, height, width, channels = x.shape
+        _check_divides(self.size, height, width)
+        if self.shifted and self.border == "reflect":
+            places = self._places(height, width, x.device)
+            return x.flatten(1, 2).index_select(1, places).reshape(-1, self.size[0] * self.size[1], channels)
+        return partition(self._rolled(x, -1), self.size)
 
     def split_heads(self, x: Tensor, parts: int, num_heads: int) -> Tensor:
         """Cut (B, H, W, parts * num_heads * d) into windows for attention: (parts, B * count, num_heads, h * w, d).
 
-        One permutation, where `split` and then laying heads apart are two.
+        Of a plain grid in one permutation, where `split` and then laying heads apart are two.
         """
-        (h, w), x = self.size, self._covering(x)
-        batch, height, width, _ = x.shape
-        x = x.reshape(batch, height // h, h, width // w, w, parts, num_heads, -1).permute(5, 0, 1, 3, 6, 2, 4, 7)
-        return x.reshape(parts, -1, num_heads, h * w, x.shape[-1])
+        _, height, width, channels = x.shape
+        (h, w), head = self.size, channels // (parts * num_heads)
+        if self.shifted and self.border == "reflect":
+            return self.split(x).reshape(-1, h * w, parts, num_heads, head).permute(2, 0, 3, 1, 4).contiguous()
+        _check_divides(self.size, height, width)
+        x = self._rolled(x, -1).reshape(-1, height // h, h, width // w, w, parts, num_heads, head)
+        return x.permute(5, 0, 1, 3, 6, 2, 4, 7).reshape(parts, -1, num_heads, h * w, head)
 
     def join_heads(self, windows: Tensor, height: int, width: int) -> Tensor:
         """Undo `split_heads` of one part: (B * count, num_heads, h * w, d) to (B, height, width, num_heads * d)."""
@@ -104,24 +112,29 @@ class Windows:
         x = windows.reshape(-1, rows, columns, num_heads, h, w, windows.shape[-1]).permute(0, 1, 4, 2, 5, 3, 6)
         return self._uncovered(x.reshape(-1, rows * h, columns * w, num_heads * windows.shape[-1]), height, width)
 
-    def _covering(self, x: Tensor) -> Tensor:
-        """The map continued to whole windows."""
-        _check_divides(self.size, x.shape[1], x.shape[2])
-        if self.border == "roll":
-            x = torch.roll(x, (-self.offset[0], -self.offset[1]), dims=(1, 2)) if self.shifted else x
-        else:
-            for dim, (size, offset) in enumerate(zip(self.size, self.offset, strict=True), start=1):
-                x = _reflect(x, dim, size - offset, offset) if offset else x
-        return x
+    def _places(self, height: int, width: int, device: torch.device) -> Tensor:
+        """Which pixel of a map, counted row by row, each token of an overhanging grid is: (count * h * w).
+
+        One read of the map, where continuing its rows, then its columns, then cutting it up are three.
+        """
+        down, across = (
+            reflected_index(side, size - offset if offset else 0, offset, device)
+            for side, size, offset in zip((height, width), self.size, self.offset, strict=True)
+        )
+        return partition((down[:, None] * width + across)[None, ..., None], self.size).flatten()
 
     def join(self, windows: Tensor, height: int, width: int) -> Tensor:
         """Undo `split`: (B * count, h * w, C) back to (B, height, width, C), without the overhang."""
         return self._uncovered(merge(windows, self.size, *self._covered(height, width)), height, width)
 
+    def _rolled(self, x: Tensor, direction: int) -> Tensor:
+        """Move the map by the offset, what leaves on one side coming in on the other; none for a plain grid."""
+        return torch.roll(x, tuple(direction * side for side in self.offset), dims=(1, 2)) if self.shifted else x
+
     def _uncovered(self, x: Tensor, height: int, width: int) -> Tensor:
-        """Undo `_covering`."""
+        """The map without its overhang."""
         if self.border == "roll":
-            return torch.roll(x, self.offset, dims=(1, 2)) if self.shifted else x
+            return self._rolled(x, 1)
         top, left = (size - offset if offset else 0 for size, offset in zip(self.size, self.offset, strict=True))
         return x[:, top : top + height, left : left + width]
 
@@ -170,10 +183,6 @@ def reflected_index(size: int, before: int, after: int, device: torch.device | N
     period = max(2 * (size - 1), 1)
     place = place.remainder(period)
     return torch.minimum(place, period - place) if size > 1 else torch.zeros_like(place)
-
-
-def _reflect(x: Tensor, dim: int, before: int, after: int) -> Tensor:
-    return x.index_select(dim, reflected_index(x.shape[dim], before, after, x.device))
 
 
 def _check_divides(size: Size, height: int, width: int) -> None:

@@ -102,7 +102,7 @@ def attend_masked(q: Tensor, k: Tensor, v: Tensor, dictionary: Dictionary, bias:
     every_pair = spread(bias, offsets(h, h, q.device), offsets(w, w, q.device))
 
     def run(part: slice) -> Tensor:
-        scores_bias = every_pair.masked_fill(~dictionary.listed[part, None], MASKED)
+        scores_bias = every_pair + dictionary.penalty[part, None].to(every_pair.dtype)
         return F.scaled_dot_product_attention(q[part], k[part], v[part], scores_bias, scale=1.0)
 
     return in_chunks(run, groups, heads * tokens * tokens)

@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from models.layers.attention import MASKED
 from models.layers.chunks import exporting, in_chunks
 from models.layers.near_ties import settled
 from models.layers.precision import full_precision
@@ -30,12 +31,12 @@ class Dictionary:
     window: Size
 
     @cached_property
-    def listed(self) -> Tensor:
-        """Whether token i lists token j: bool (G, N, N)."""
+    def penalty(self) -> Tensor:
+        """What is added to the score of token i and key j: 0 where i lists j, else MASKED; (G, N, N)."""
         groups, tokens, _ = self.keys.shape
         column = torch.where(self.keys == EMPTY, tokens, self.keys)  # empty places fall into a column that is cut off
-        listed = torch.zeros(groups, tokens, tokens + 1, dtype=torch.bool, device=self.keys.device)
-        return listed.scatter(-1, column, 1)[..., :tokens]
+        penalty = torch.full((groups, tokens, tokens + 1), MASKED, device=self.keys.device)
+        return penalty.scatter(-1, column, 0.0)[..., :tokens]
 
     @cached_property
     def offsets(self) -> Tensor:
