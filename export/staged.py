@@ -17,7 +17,7 @@ from export import runners
 from export.manifest import FileName, ManifestError, Sha256, file_sha256
 from imaging import stages as planning
 from imaging.errors import PlanError
-from imaging.staged import Run
+from imaging.flow import Run
 from imaging.stages import Layout
 
 FILE_NAME: Final = "staged.json"

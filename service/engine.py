@@ -5,48 +5,30 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export import runners
-from export import staged as segments
 from export.runners import BackendError, Runner
-from imaging import mosaic, staged
-from imaging.errors import PlanError, UnsupportedImage
+from export.staged import open_runs
+from imaging import flow, mosaic, staged
+from imaging.errors import UnsupportedImage
 from imaging.restoration import Run, read, restore
-from imaging.staged import Rows
-from imaging.staged import Run as Segment
 from imaging.stages import Layout
 from imaging.tiling import Plan
 from service.catalogue import Artifact
+from service.observation import BatchObserver, StageObserver, observed
 from service.planning import TILE_UNIT_PIXELS, Course, chart, in_segments, tile_units
+from service.segmented import Segmented
 
 log = logging.getLogger(__name__)
 
 Array = NDArray[np.float32]
-
-
-class BatchObserver(Protocol):
-    """Is told of every call of the network."""
-
-    def __call__(self, tiles: int, seconds: float | None) -> object:
-        """`tiles` took `seconds`; None says that they did not fit in memory."""
-        ...
-
-
-class StageObserver(Protocol):
-    """Is told of every call of a network's segment."""
-
-    def __call__(self, units: float, seconds: float | None) -> object:
-        """So many tile units took `seconds`; None says that they did not fit in memory."""
-        ...
-
-
 Through = Callable[[Run, Plan], Run]  # puts something around the network for one picture
 
 
@@ -81,11 +63,9 @@ class Engine:
         self._folder = artifact.folder
         self._options = options
         self._load = load
-        self._load_segment = load_segment
-        self._on_stage = on_stage
-        self._segments: Mapping[str, Segment] = {}
         self._runners: dict[Path, Runner] = {}
         self.backend = self._first_usable()
+        self._segmented = Segmented(artifact, partial(self._open_segments, load_segment), on_stage)
 
     def chart(
         self, height: int, width: int, *, tile: int | None = None, halo: int | None = None, pattern: str | None = None
@@ -109,7 +89,7 @@ class Engine:
             units = side**2 / TILE_UNIT_PIXELS
         if description:
             course = description.layout(side, side)
-            self._stages(course, None)  # opens them, which is no part of the time
+            self._segmented.runs(course)  # opens them, which is no part of the time
             start = time.perf_counter()
             self.restore(np.zeros((side, side, manifest.in_channels), dtype=np.float32), course)
             seconds, units = time.perf_counter() - start, tile_units(course)
@@ -143,17 +123,17 @@ class Engine:
             "cancelled": cancelled,
         }
         if isinstance(course, Layout):
-            restored = self._staged(begun, course, on_batch, common)
+            restored = self._segmented.restore(begun, course, on_batch, **common)
         else:
             run: Run = self._runner(self.backend, course.tile_shape[0])
             if on_batch:
-                run = _observed(run, on_batch)
+                run = observed(run, on_batch)
             restored = restore(begun, through(run, course) if through else run, course, **common)
         return restored[rows * self.manifest.scale :, columns * self.manifest.scale :]
 
     def stream(
         self,
-        rows: Rows,
+        rows: flow.Rows,
         layout: Layout,
         channels: int,
         *,
@@ -164,7 +144,7 @@ class Engine:
         self._check(channels)
         return staged.stream(
             rows,
-            self._stages(layout, None),
+            self._segmented.runs(layout),
             layout,
             batch=self._options.batch,
             channels=channels,
@@ -182,68 +162,12 @@ class Engine:
         whole = mosaic.begun_earlier(image, *mosaic.offset(pattern, self.manifest.pattern))
         return run(read(whole, plan, positions, self.manifest.in_channels))
 
-    def _staged(self, image: Array, layout: Layout, on_batch: BatchObserver | None, common: Mapping[str, Any]) -> Array:
-        try:
-            return staged.restore(image, self._stages(layout, on_batch), layout, **common)
-        except MemoryError:
-            smaller = self._smaller(layout)
-            if smaller is None:
-                raise
-            log.warning("a tile of %d pixels does not fit in memory; trying %d", layout.tile, smaller.tile)
-        return self._staged(image, smaller, on_batch, common)
-
-    def _smaller(self, layout: Layout) -> Layout | None:
-        """The same picture in tiles of half the side; None where those would have no core."""
-        assert self._artifact.staged
-        with suppress(PlanError):
-            return self._artifact.staged.layout(layout.height, layout.width, layout.tile // 2)
-        return None
-
-    def _stages(self, layout: Layout, on_batch: BatchObserver | None) -> dict[str, Segment]:
-        """The runners of all segments, opened at the first call; the last one's tiles are those that are counted."""
-        description = self._artifact.staged
+    def _open_segments(self, load: Callable[..., Any]) -> Mapping[str, flow.Run]:
+        description, options = self._artifact.staged, self._options
         assert description
-        if not self._segments:
-            options = self._options
-            self._segments = segments.open_runs(
-                description,
-                self._folder,
-                self.backend,
-                device=options.device,
-                threads=options.threads,
-                load=self._load_segment,
-            )
-        whole = sum(stage.cost for stage in layout.stages)
-        return {
-            stage.name: self._timed(
-                self._segments[stage.name],
-                plan.tile_shape[0] * plan.tile_shape[1] / TILE_UNIT_PIXELS * stage.cost / whole,
-                on_batch,
-                counted=stage is layout.stages[-1],
-            )
-            for stage, plan in zip(layout.stages, layout.plans, strict=True)
-        }
-
-    def _timed(self, run: Segment, units: float, on_batch: BatchObserver | None, *, counted: bool) -> Segment:
-        def timed(*maps: Array) -> Array:
-            start = time.perf_counter()
-            try:
-                answer = run(*maps)
-            except MemoryError:
-                self._tell(on_batch, counted, len(maps[0]), units, None)
-                raise
-            self._tell(on_batch, counted, len(maps[0]), units, time.perf_counter() - start)
-            return answer
-
-        return timed
-
-    def _tell(
-        self, on_batch: BatchObserver | None, counted: bool, tiles: int, units: float, seconds: float | None
-    ) -> None:
-        if self._on_stage:
-            self._on_stage(tiles * units, seconds)
-        if on_batch:
-            on_batch(tiles if counted else 0, seconds)
+        return open_runs(
+            description, self._folder, self.backend, device=options.device, threads=options.threads, load=load
+        )
 
     def _check(self, channels: int) -> None:
         taken = self.manifest.in_channels
@@ -287,17 +211,3 @@ class Engine:
         if self.manifest.weights is None:
             raise BackendError(f"{self.manifest.name} was exported without the weights that the torch backend needs")
         return self._folder / self.manifest.weights.file
-
-
-def _observed(run: Run, on_batch: BatchObserver) -> Callable[[Array], Array]:
-    def observed(tiles: Array) -> Array:
-        start = time.perf_counter()
-        try:
-            restored = run(tiles)
-        except MemoryError:
-            on_batch(len(tiles), None)
-            raise
-        on_batch(len(tiles), time.perf_counter() - start)
-        return restored
-
-    return observed

@@ -22,7 +22,7 @@ from export.precision import lower
 from export.runners import BackendError, Runner, cuda_index
 from export.subject import Subject, make_config
 from imaging.errors import OutOfMemory
-from imaging.staged import Run
+from imaging.flow import Run
 from models import build
 from models.network import RestorationNetwork
 from models.segments import Segment, SegmentedNetwork
