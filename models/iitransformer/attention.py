@@ -101,35 +101,39 @@ class InterAttention(nn.Module):
         rows, columns = self.patches.shape(height, width)
         pixels, head = tokens.shape[1], tokens.shape[2] // (3 * self.num_heads)
         tokens = tokens.reshape(-1, rows * columns, pixels, 3, self.num_heads, head)
-        q, k, v = tokens.permute(3, 4, 0, 1, 2, 5).flatten(4).unbind()
+        q, k, v = tokens.permute(3, 0, 4, 1, 2, 5).flatten(4).unbind()
         q = q * head**-0.5  # the head's width, as released; the text prints C's
-        attend = self._rolled if self.patches.border == "roll" else self._within_reach
-        out = attend(q, k, v, rows, columns).reshape(self.num_heads, -1, pixels, head).transpose(0, 1)
-        return self.patches.join_heads(out, height, width)
+        among_patches = self._rolled if self.patches.border == "roll" else self._within_reach
+        out = (
+            among_patches(q, k, v, rows, columns)
+            .reshape(-1, self.num_heads, rows * columns, pixels, head)
+            .transpose(1, 2)
+        )
+        return self.patches.join_heads(out.reshape(-1, self.num_heads, pixels, head), height, width)
 
     def _within_reach(self, q: Tensor, k: Tensor, v: Tensor, rows: int, columns: int) -> Tensor:
-        """Attend among the patches of a map, (num_heads, B, rows * columns, D), block by block."""
+        """Attend among the patches of a map, (B, num_heads, rows * columns, D), block by block."""
         down, across = (
             # A shifted grid has one patch more than the picture; its first and last overhang.
             Blocks.along(length, reach, without_ends=offset > 0 and length > 2, device=q.device)
             for length, reach, offset in zip((rows, columns), self.reach, self.patches.offset, strict=True)
         )
-        bias = self._true_offset_bias(down.offsets, across.offsets)[:, None]
+        bias = self._true_offset_bias(down.offsets, across.offsets)
         if down.whole and across.whole:
             return attend(q, k, v, bias + either(down.masked, across.masked) * MASKED)
         # Keys are copied for every block that reads them, so a large map is done by strips of blocks.
-        heads, batch, _, width = q.shape
+        batch, heads, _, width = q.shape
         strips = []
         for strip in chunks(len(down.keys), down.keys.shape[1] * across.keys.numel() * heads * width, LARGEST_COPY):
             keys = down.keys[strip], across.keys, columns
-            masked = bias + either(down.masked[strip], across.masked) * MASKED
+            masked = bias[:, None] + either(down.masked[strip], across.masked) * MASKED
             out = attend(
                 cut(q, down.queries[strip], across.queries, columns),
                 cut(k, *keys),
                 cut(v, *keys),
-                masked.repeat(1, batch, 1, 1),
+                masked.repeat(batch, 1, 1, 1),
             )
-            strips.append(out.reshape(heads, batch, -1, width))
+            strips.append(out.reshape(-1, heads, out.shape[1] * out.shape[2], width))
         return uncut(torch.cat(strips, dim=2), down, across, rows, columns)
 
     def _rolled(self, q: Tensor, k: Tensor, v: Tensor, rows: int, columns: int) -> Tensor:
@@ -142,7 +146,7 @@ class InterAttention(nn.Module):
         # The released code penalises the edge in every picture that is not of the training size, shifted or not.
         if self.patches.shifted or (self.reference_bias and (rows, columns) != self.reach):
             bias = bias + edge_penalty(rows, columns, q.device)
-        return attend(q, k, v, bias[:, None])
+        return attend(q, k, v, bias)
 
     def _true_offset_bias(self, down: Tensor, across: Tensor) -> Tensor:
         """Eq. 6: the table at offsets `down` (q_h, k_h), `across` (q_w, k_w); nothing beyond the training distance."""

@@ -48,7 +48,7 @@ class Blocks:
 
 
 def cut(x: Tensor, rows: Tensor, columns: Tensor, stride: int) -> Tensor:
-    """Read blocks from a map with `stride` columns, (heads, B, R * C, D): (heads, B * m * n, r * c, D).
+    """Read blocks from a map with `stride` columns, (B, heads, R * C, D): (B * heads, m * n, r * c, D).
 
     Args:
         x: the map's tokens, row by row.
@@ -58,11 +58,12 @@ def cut(x: Tensor, rows: Tensor, columns: Tensor, stride: int) -> Tensor:
     """
     at = rows[:, None, :, None] * stride + columns[None, :, None, :]
     read = x.index_select(2, at.flatten())
-    return read.reshape(len(x), -1, rows.shape[1] * columns.shape[1], x.shape[-1])
+    blocks, tokens = rows.shape[0] * columns.shape[0], rows.shape[1] * columns.shape[1]
+    return read.reshape(-1, blocks, tokens, x.shape[-1])
 
 
 def uncut(x: Tensor, down: Blocks, across: Blocks, rows: int, columns: int) -> Tensor:
-    """Put queries in blocks, (heads, B, m * r * n * c, D), back row by row, (heads, B, rows * columns, D)."""
+    """Put queries in blocks, (B, heads, m * n * r * c, D), back row by row, (B, heads, rows * columns, D)."""
     (_, r), (n, c) = down.queries.shape, across.queries.shape
     row, column = (torch.arange(side, device=x.device) for side in (rows, columns))
     block = (row // r)[:, None] * n + column // c
