@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.baselines import stored
-from benchmarks.engine import EAGER, ON_CPU, WRITTEN
+from benchmarks.engine import COMPILED, EAGER, ON_CPU, WRITTEN
 from models.count import Count, count_all
 from models.registry import Card, cards
 from training.recipe import Recipe
@@ -104,9 +104,11 @@ def speeds(measured: Mapping[str, Any]) -> str:
                 str(tile),
                 f"{cost[WRITTEN]:.0f} ms",
                 f"{cost[EAGER]:.0f} ms",
+                f"{cost[COMPILED]:.0f} ms" if COMPILED in cost else "",
                 f"{cost[runtime]:.0f} ms ({runtime})",
                 f"{cost[WRITTEN] / cost[runtime]:.2f}",
                 f"{cost[EAGER] / cost[runtime]:.2f}",
+                f"{cost[COMPILED] / cost[runtime]:.2f}" if COMPILED in cost else "",
                 f"{floor_ms:.0f} ms, {100 * floor_ms / cost[runtime]:.0f} %",
             )
         )
@@ -115,9 +117,11 @@ def speeds(measured: Mapping[str, Any]) -> str:
         "tile",
         "torch, as written",
         "torch",
+        "compiled",
         "here",
         "times as written",
         "times torch",
+        "times compiled",
         "floor, its share",
     )
     return _table(head, rows)
