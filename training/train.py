@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from models.build import create
+from models.build import create, load_weights
 from training import checkpoint
 from training.average import Average
 from training.beginning import begin_from, begin_quietly
@@ -22,6 +22,7 @@ from training.recipe import Phase, Recipe
 from training.schedule import learning_rate, phase, share_done
 from training.validation import Validation
 
+BEST = "best.safetensors"
 SAVE_EVERY_S = 120
 LOSS_EVERY = 20  # reading the loss waits for the device, so not at every step
 
@@ -120,10 +121,9 @@ class Trainer:
         )
         (self.run / "history.json").write_text(json.dumps(progress.history, indent=1))
         draw_curves(progress.history, self.run / "curves.png", self.recipe.name)
-        mean = sum(psnr.values()) / max(len(psnr), 1)
-        if mean >= progress.best_psnr:
-            progress.best_psnr = mean
-            checkpoint.save_weights(self.run / "best.safetensors", self.average.state)
+        if _mean(psnr) >= progress.best_psnr:
+            progress.best_psnr = _mean(psnr)
+            checkpoint.save_weights(self.run / BEST, self.average.state)
         sets = "  ".join(f"{name} {value:.2f} dB" for name, value in psnr.items())
         return f"step {progress.step}  loss {progress.loss:.5f}  {sets}"
 
@@ -143,3 +143,10 @@ class Trainer:
         self.average.state = {key: value.to(self.device) for key, value in parts["average"].items()}
         self.optimizer.load_state_dict(parts["optimizer"])
         self.generator.set_state(parts["generator"])
+        if (self.run / BEST).exists():  # judged anew, as the recipe may have other validation sets by now
+            load_weights(self.validated, self.run / BEST)
+            self.progress.best_psnr = _mean(self.validation.psnr(self.validated, self.device))
+
+
+def _mean(psnr: dict[str, float]) -> float:
+    return sum(psnr.values()) / max(len(psnr), 1)

@@ -79,5 +79,18 @@ def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_not_stopped(data: Path, 
         assert torch.equal(mine, expected)
 
 
+def test_the_best_weights_of_a_run_that_goes_on_are_judged_by_the_recipe_as_it_is_now(
+    data: Path, tmp_path: Path
+) -> None:
+    begun = trainer(data, tmp_path / "run", 4)
+    begun._step(begun.network, 0.0)
+    begun._validate()
+    begun.progress.best_psnr = 99.0  # as another recipe would have had it
+    begun._save()
+    assert trainer(data, tmp_path / "run", 4).progress.best_psnr == pytest.approx(
+        begun.progress.history[-1]["noisy"], abs=0.01
+    )
+
+
 def test_a_time_limit_ends_the_schedule(data: Path, tmp_path: Path) -> None:
     assert trainer(data, tmp_path / "run", 1000).train(limit_s=1e-3).step <= 1
