@@ -27,7 +27,12 @@ FEWER: dict[str, tuple[str, str, dict[str, Any]]] = {
     "dejpeg": (
         "iitransformer",
         "tiny",
-        {"num_heads": (4, 4), "kinds": (("intra",) * 2, ("inter",) * 2), "shifts": ((0, 4),) * 2},
+        {  # with four patches a side seen at once, so that the shifted layer's five are done by blocks
+            "num_heads": (4, 4),
+            "kinds": (("intra",) * 2, ("inter",) * 2),
+            "shifts": ((0, 4),) * 2,
+            "trained_size": (16, 16),
+        },
     ),
 }
 TILE = 64
