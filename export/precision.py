@@ -42,6 +42,8 @@ def _narrow(module: nn.Module, dtype: torch.dtype) -> None:
         return
     if isinstance(module, nn.LayerNorm):
         module.register_forward_pre_hook(_take(torch.float32))
+    elif isinstance(module, nn.ConvTranspose2d) and dtype == torch.bfloat16:
+        return  # TensorRT has none
     elif isinstance(module, _NARROWED):
         module.to(dtype).register_forward_pre_hook(_take(dtype))
         if isinstance(module, _CONVOLUTIONS) and module.groups == 1:

@@ -13,6 +13,15 @@ from models.layers.cosine_attention import CosineAttention
 from models.layers.windows import Windows, rolled_penalty
 
 
+class Halves(nn.Linear):
+    """A linear layer that gives its two halves of channels each by itself, so that none has to be cut out of both."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """(..., in) to two of (..., out / 2)."""
+        (first, second), (bias, other) = self.weight.chunk(2), self.bias.chunk(2)
+        return F.linear(x, first, bias), F.linear(x, second, other)
+
+
 class WindowAttention(nn.Module):
     """Cosine attention among the pixels of each window; takes q, k and v in one map.
 
@@ -107,7 +116,7 @@ class MixedAttention(nn.Module):
     ) -> None:
         super().__init__()
         self.anchor_factor = anchor_factor
-        self.qkv = nn.Linear(dim, 3 * dim)
+        self.qkv = Halves(dim, 3 * dim)
         self.anchor = nn.Linear(dim, dim // 2)
         self.window = WindowAttention(num_heads_window, windows)
         self.stripe = AnchoredStripeAttention(num_heads_stripe, stripes, anchor_factor)
@@ -126,10 +135,7 @@ class MixedAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C)."""
-        window, stripe = (
-            F.linear(x, weight, bias)  # each half by itself, so that none has to be cut out of both
-            for weight, bias in zip(self.qkv.weight.chunk(2), self.qkv.bias.chunk(2), strict=True)
-        )
+        window, stripe = self.qkv(x)
         anchors = self.anchor(F.avg_pool2d(x.permute(0, 3, 1, 2), self.anchor_factor).permute(0, 2, 3, 1))
         out: Tensor = self.proj(torch.cat((self.window(window), self.stripe(stripe, anchors)), dim=-1))
         return out

@@ -44,6 +44,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, masked: Tensor | None 
 def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     """Plain attention with a bias, by the fastest way that PyTorch has for it."""
     bias = bias.to(q.dtype).reshape(-1, *bias.shape[-3:])  # with fewer dimensions, fused kernels turn it down
-    if torch.is_grad_enabled() and q.device.type == "cpu":  # no fused backward for a bias there; its fallback is slower
+    # A graph has no fused kernel. On CPUs there is none for the gradient of a bias, and PyTorch's fallback is slower.
+    if exporting() or (torch.is_grad_enabled() and q.device.type == "cpu"):
         return torch.softmax(q @ k.transpose(-2, -1) + bias, dim=-1) @ v
     return F.scaled_dot_product_attention(q, k, v, bias, scale=1.0)

@@ -15,9 +15,9 @@ from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from models.layers.attention import MASKED
+from models.layers.attention import attend as attend_all
 from models.layers.chunks import in_chunks
 from models.layers.cosine_attention import LARGEST_LOG_SCALE, unit
 from models.layers.position_bias import ContinuousPositionBias, offsets, spread
@@ -103,7 +103,7 @@ def attend_masked(q: Tensor, k: Tensor, v: Tensor, dictionary: Dictionary, bias:
 
     def run(part: slice) -> Tensor:
         scores_bias = every_pair + dictionary.penalty[part, None].to(every_pair.dtype)
-        return F.scaled_dot_product_attention(q[part], k[part], v[part], scores_bias, scale=1.0)
+        return attend_all(q[part], k[part], v[part], scores_bias)
 
     return in_chunks(run, groups, heads * tokens * tokens)
 

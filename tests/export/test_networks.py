@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import onnxruntime as ort
 import pytest
 import torch
 
 from export import parity, runners, to_onnx, to_tensorrt
 from export.fold import fold
+from export.manifest import Precision
 from export.swap import swap
 from models import build
 from models.network import RestorationNetwork
@@ -64,3 +66,17 @@ def test_the_graph_is_the_network(network: RestorationNetwork, graph: Path) -> N
 def test_tensorrt_takes_the_graph(graph: Path) -> None:
     trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
     assert len(to_tensorrt.build(trt, graph)) > 10_000
+
+
+@pytest.mark.parametrize(("precision", "least_db"), [("fp16", 55), ("bf16", 45)])
+def test_the_graph_in_half_precision_is_near_the_network_and_tensorrt_takes_it(
+    network: RestorationNetwork, tmp_path: Path, precision: Precision, least_db: float
+) -> None:
+    path = tmp_path / "64.onnx"
+    to_onnx.export(swap(fold(network), "mask"), path, TILE, precision)
+    session = ort.InferenceSession(to_onnx.widened(path).SerializeToString(), providers=["CPUExecutionProvider"])
+    inputs = parity.tiles(TILE, network.in_channels)
+    found = parity.compare(parity.expected(network, inputs), lambda tiles: session.run(None, {"input": tiles})[0], inputs)
+    assert found.psnr_db >= least_db
+    trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
+    assert len(to_tensorrt.build(trt, path)) > 10_000
