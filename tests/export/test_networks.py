@@ -76,7 +76,8 @@ def test_the_graph_in_half_precision_is_near_the_network_and_tensorrt_takes_it(
     to_onnx.export(swap(fold(network), "mask"), path, TILE, precision)
     session = ort.InferenceSession(to_onnx.widened(path).SerializeToString(), providers=["CPUExecutionProvider"])
     inputs = parity.tiles(TILE, network.in_channels)
-    found = parity.compare(parity.expected(network, inputs), lambda tiles: session.run(None, {"input": tiles})[0], inputs)
+    expected = parity.expected(network, inputs)
+    found = parity.compare(expected, lambda tiles: session.run(None, {"input": tiles})[0], inputs)
     assert found.psnr_db >= least_db
     trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
     assert len(to_tensorrt.build(trt, path)) > 10_000
