@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", type=Path, help="folder of the run (default runs/<name>)")
     parser.add_argument("--data", default=os.environ.get("UNSEAM_DATA"), help="folder of the recipe's pictures")
     parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
+    parser.add_argument("--default", action="store_true", help="make it what its task uses when no model is named")
     parser.add_argument("--license-note", default=LICENSE_NOTE, help="the terms of what it was trained on")
 
 
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
         commit=commit.stdout.strip(),
         license_note=args.license_note,
         halo=calibrated_halo(recipe, weights),
+        default=args.default,
     )
     by_luma = {chosen.name: chosen.luma for chosen in recipe.validation if not chosen.clean}
     for old in registry.cards():

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import torch
@@ -52,12 +52,16 @@ def card_of(
     commit: str,
     license_note: str,
     halo: int | None = None,
+    default: bool = False,
 ) -> Card:
-    """The card of a new weight, one version above the one that it replaces; `halo` is `calibrated_halo`'s."""
+    """The card of a new weight, one version above the one that it replaces; `halo` is `calibrated_halo`'s.
+
+    Its task's default it becomes by `default`, or where the task has no other.
+    """
     earlier = [card for card in cards if card.name == recipe.name]
     version = max((card.version for card in earlier), default=0) + 1
     scale = int(recipe.degradation.get("scale", 1))
-    others = [card for card in cards if card.task == recipe.task and card.scale == scale and card.name != recipe.name]
+    rivals = [card for card in cards if (card.task, card.scale) == (recipe.task, scale) and card.name != recipe.name]
     return Card(
         name=recipe.name,
         version=version,
@@ -66,7 +70,7 @@ def card_of(
         config=recipe.config,
         weights=f"{recipe.name}-{version}.safetensors",
         sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
-        default=not any(card.default for card in others),
+        default=default or not any(card.default for card in rivals),
         scale=scale,
         recipe=recipe.name,
         data=recipe.data.about,
@@ -119,8 +123,17 @@ def _mean_psnr(card: Card, sets: list[str], by_luma: Mapping[str, bool]) -> floa
 
 
 def enter(card: Card, weights: Path, cards: Iterable[Card], folder: Path) -> None:
-    """Put the weights into `folder` and the card into its registry, in place of the same name's; the old file goes."""
-    kept = [other for other in cards if other.name != card.name]
+    """Put the weights into `folder` and the card into its registry, in place of the same name's; the old file goes.
+
+    A task has one default: a new one takes the place of the old.
+    """
+    kept = [
+        replace(other, default=False)
+        if card.default and (other.task, other.scale) == (card.task, card.scale)
+        else other
+        for other in cards
+        if other.name != card.name
+    ]
     shutil.copyfile(weights, folder / card.weights)
     (folder / card.weights).chmod(0o644)
     registry = folder / "registry.toml"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import onnx
@@ -34,19 +35,25 @@ def test_the_argument_is_left_alone(network: RestorationNetwork) -> None:
     assert not any(module._forward_pre_hooks for module in network.modules())
 
 
-@pytest.mark.parametrize(("precision", "element"), [("fp16", TensorProto.FLOAT16), ("bf16", TensorProto.BFLOAT16)])
+@pytest.mark.parametrize(
+    ("precision", "element", "wide"),
+    [("fp16", TensorProto.FLOAT16, 0), ("bf16", TensorProto.BFLOAT16, 2)],  # the picture's own two convolutions
+)
 def test_tensorrt_builds_a_graph_whose_products_are_narrow_and_whose_norms_are_not(
-    network: RestorationNetwork, tmp_path: Path, precision: Precision, element: int
+    network: RestorationNetwork, tmp_path: Path, precision: Precision, element: int, wide: int
 ) -> None:
     trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
     path = tmp_path / "64.onnx"
     to_onnx.export(fold(network), path, TILE, precision)
     model = onnx.shape_inference.infer_shapes(onnx.load(path))
     types = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
-    products = {types[node.input[0]] for node in model.graph.node if node.op_type in ("Conv", "MatMul")}
+    types |= {value.name: value.type.tensor_type.elem_type for value in model.graph.input}
+    products = Counter(types[node.input[0]] for node in model.graph.node if node.op_type in ("Conv", "MatMul"))
     norms = {types[node.input[0]] for node in model.graph.node if node.op_type == "LayerNormalization"}
     ends = {value.type.tensor_type.elem_type for value in (*model.graph.input, *model.graph.output)}
-    assert (products, norms, ends) == ({element}, {TensorProto.FLOAT}, {TensorProto.FLOAT})
+    assert (norms, ends) == ({TensorProto.FLOAT}, {TensorProto.FLOAT})
+    assert products.pop(TensorProto.FLOAT, 0) == wide
+    assert set(products) == {element}
     assert len(to_tensorrt.build(trt, path)) > 10_000
 
 

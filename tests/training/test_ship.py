@@ -22,10 +22,11 @@ def card(tmp_path: Path) -> Card:
     return make(tmp_path, 33.0, [])
 
 
-def make(folder: Path, psnr_db: float, cards: list[Card]) -> Card:
+def make(folder: Path, psnr_db: float, cards: list[Card], *, default: bool = False) -> Card:
     recipe = Recipe.named("ipt-v2-tiny-derain")
     weights = folder / "best.safetensors"
-    return card_of(recipe, weights, figures(psnr_db), cards, commit="abc", license_note='as "they" say')
+    note = 'as "they" say'
+    return card_of(recipe, weights, figures(psnr_db), cards, commit="abc", license_note=note, default=default)
 
 
 def test_a_card_survives_the_registry(card: Card) -> None:
@@ -49,6 +50,17 @@ def test_a_new_weight_has_a_new_version_and_name(card: Card, tmp_path: Path) -> 
 def test_a_second_model_of_a_task_is_not_its_default(card: Card, tmp_path: Path) -> None:
     other = replace(card, name="something-else")
     assert not make(tmp_path, 34.0, [other]).default
+    assert make(tmp_path, 34.0, [other], default=True).default
+
+
+def test_a_new_default_takes_the_place_of_the_old(card: Card, tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    old, other_scale = replace(card, name="old"), replace(card, name="x2", scale=2)
+    better = replace(make(tmp_path, 34.0, [old]), default=True)
+    enter(better, tmp_path / "best.safetensors", [old, other_scale], folder)
+    rows = tomllib.loads((folder / "registry.toml").read_text())["model"]
+    assert {row["name"]: row["default"] for row in rows} == {card.name: True, "old": False, "x2": True}
 
 
 def test_a_weight_is_replaced_only_by_a_better_one(card: Card, tmp_path: Path) -> None:
