@@ -65,7 +65,7 @@ def quality_against_speed(shipped: Iterable[Card], rows: Iterable[Mapping[str, A
     """For each network: megapixels per second of CPU time, and PSNR on Y of its first set as it came and restored."""
     speed: dict[str, float] = {}
     for row in rows:
-        if row["runtime"] in ON_CPU:
+        if row["runtime"] in ON_CPU and row["precision"] == "fp32":
             rate = row["tile"] ** 2 / 1e3 / row["cost"]["cpu_ms_per_tile"]
             speed[row["network"]] = max(rate, speed.get(row["network"], 0.0))
     figure = Figure(figsize=(9, 4.6), layout="constrained")

@@ -88,15 +88,20 @@ def seams(measured: Mapping[str, Any]) -> str:
 
 
 def speeds(measured: Mapping[str, Any]) -> str:
-    """A row per network, on its smallest tile: torch's times, the quickest CPU runtime's and the floor."""
+    """A row per network, on its smallest tile: torch's times, the quickest CPU runtime's and the floor.
+
+    Where a bfloat16 artifact was measured as well, its time, and how many times torch's as written in the same run.
+    """
     found: dict[str, list[Mapping[str, Any]]] = {}
     for row in measured["rows"]:
         found.setdefault(row["network"], []).append(row)
     rows = []
     for network, of_network in found.items():
         tile = min(row["tile"] for row in of_network)
-        cost = {row["runtime"]: row["cost"]["cpu_ms_per_tile"] for row in of_network if row["tile"] == tile}
-        floor_ms = next(row["floor_ms"] for row in of_network if row["tile"] == tile)
+        smallest = [row for row in of_network if row["tile"] == tile]
+        cost = {row["runtime"]: row["cost"]["cpu_ms_per_tile"] for row in smallest if row["precision"] == "fp32"}
+        narrow = [row for row in smallest if row["precision"] == "bf16" and row["runtime"] in ON_CPU]
+        floor_ms = smallest[0]["floor_ms"]
         runtime = min(ON_CPU & cost.keys(), key=lambda name: cost[name])
         rows.append(
             (
@@ -110,6 +115,7 @@ def speeds(measured: Mapping[str, Any]) -> str:
                 f"{cost[EAGER] / cost[runtime]:.2f}",
                 f"{cost[COMPILED] / cost[runtime]:.2f}" if COMPILED in cost else "",
                 f"{floor_ms:.0f} ms, {100 * floor_ms / cost[runtime]:.0f} %",
+                "".join(f"{row['cost']['cpu_ms_per_tile']:.0f} ms, {row['times_written']:.2f}" for row in narrow),
             )
         )
     head = (
@@ -123,6 +129,7 @@ def speeds(measured: Mapping[str, Any]) -> str:
         "times torch",
         "times compiled",
         "floor, its share",
+        "in bfloat16",
     )
     return _table(head, rows)
 

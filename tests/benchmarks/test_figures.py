@@ -22,7 +22,8 @@ def card(**changes: object) -> Card:
 
 
 def cost(network: str, runtime: str, tile: int, milliseconds: float) -> dict[str, object]:
-    return {"network": network, "runtime": runtime, "tile": tile, "cost": {"cpu_ms_per_tile": milliseconds}}
+    cost = {"cpu_ms_per_tile": milliseconds}
+    return {"network": network, "precision": "fp32", "runtime": runtime, "tile": tile, "cost": cost}
 
 
 def test_a_history_is_taken_over_from_its_run_and_kept(tmp_path: Path) -> None:

@@ -27,9 +27,11 @@ def test_the_readmes_speeds_are_those_that_were_measured() -> None:
 
 
 def test_speeds_are_told_of_the_smallest_tile_and_the_quickest_runtime() -> None:
-    def row(tile: int, runtime: str, ms: float) -> dict[str, object]:
+    def row(tile: int, runtime: str, ms: float, precision: str = "fp32") -> dict[str, object]:
         return {
             "network": "net",
+            "precision": precision,
+            "times_written": 180 / ms,
             "tile": tile,
             "runtime": runtime,
             "cost": {"cpu_ms_per_tile": ms},
@@ -39,10 +41,11 @@ def test_speeds_are_told_of_the_smallest_tile_and_the_quickest_runtime() -> None
     torch = [row(256, "torch as written", 180), row(256, "torch eager", 90)]
     rows = [*torch, row(256, "onnx", 40), row(256, "openvino", 45), row(512, "onnx", 1)]
     given_up, compiled = (speeds({"rows": [*rows, *more]}) for more in ([], [row(256, "torch.compile", 60)]))
-    assert (
-        given_up.splitlines()[-1] == "| `net` | 256 | 180 ms | 90 ms |  | 40 ms (onnx) | 4.50 | 2.25 |  | 10 ms, 25 % |"
-    )
+    last = "| `net` | 256 | 180 ms | 90 ms |  | 40 ms (onnx) | 4.50 | 2.25 |  | 10 ms, 25 % |"
+    assert given_up.splitlines()[-1] == f"{last}  |"
     assert "| 90 ms | 60 ms | 40 ms (onnx) | 4.50 | 2.25 | 1.50 |" in compiled
+    halved = [row(256, "torch as written", 180, "bf16"), row(256, "openvino", 30, "bf16")]
+    assert speeds({"rows": [*rows, *halved]}).splitlines()[-1] == f"{last} 30 ms, 6.00 |"
 
 
 @pytest.mark.slow
