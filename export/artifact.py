@@ -82,7 +82,7 @@ def make(
 
 
 def present(card: Card, request: Request) -> bool:
-    """Whether there is an unaltered artifact of the card's weights; in the precision asked for, if any."""
+    """Whether there is an unaltered artifact of the card's weights and standing; in the precision asked for, if any."""
     folder = request.root / card.name
     try:
         manifest = manifests.load(folder)
@@ -90,4 +90,5 @@ def present(card: Card, request: Request) -> bool:
             staged.load(folder)
     except ManifestError:
         return False
-    return manifest.weights_sha256 == card.sha256 and request.precision in (None, manifest.precision)
+    told = manifest.weights_sha256, manifest.default  # two defaults of a task would be one by chance
+    return told == (card.sha256, card.default) and request.precision in (None, manifest.precision)

@@ -158,7 +158,7 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
     capsys: pytest.CaptureFixture[str],
     save_artifact: Callable[[manifests.Manifest, Path], None],
 ) -> None:
-    def card(sha256: str) -> registry.Card:
+    def card(sha256: str, *, default: bool = True) -> registry.Card:
         return registry.Card(
             name=subject.name,
             version=subject.version,
@@ -167,7 +167,7 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
             config="tiny",
             weights="",
             sha256=sha256,
-            default=True,
+            default=default,
             scale=1,
             recipe="",
             data="",
@@ -182,12 +182,14 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
     def small(made: Subject, folder: Path, *_: object) -> manifests.Manifest:
         (folder / "64.onnx").write_bytes(b"graph")
         graph = manifests.Graph(tile=64, file="64.onnx", sha256=manifests.file_sha256(folder / "64.onnx"), nodes=1)
-        manifest = made_manifest(made, graph)
+        manifest = made_manifest(made, graph).model_copy(update={"default": made.default})
         save_artifact(manifest, folder)
         return manifest
 
     monkeypatch.setattr(stage, "export", small)
-    monkeypatch.setattr(subjects, "from_card", lambda card: replace(subject, weights_sha256=card.sha256))
+    monkeypatch.setattr(
+        subjects, "from_card", lambda card: replace(subject, weights_sha256=card.sha256, default=card.default)
+    )
     monkeypatch.setattr(registry, "find", lambda name: registry.cards()[0])
     monkeypatch.setattr(registry, "cards", lambda: (card(subject.weights_sha256),))
     assert missing() == 1
@@ -197,6 +199,8 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
     (tmp_path / subject.name / staged.FILE_NAME).unlink()  # as exports before there were segments
     assert missing() == 1
     monkeypatch.setattr(registry, "cards", lambda: (card("1" * 64),))
+    assert missing() == 1
+    monkeypatch.setattr(registry, "cards", lambda: (card("1" * 64, default=False),))  # another became the default
     assert missing() == 1
     assert missing() == 0
 
