@@ -46,6 +46,7 @@ def test_each_network_has_an_outcome_of_its_own(
         lattice=128,
         halo=0,
         weights_sha256=card.sha256,
+        default=card.default,
         graphs=(graph,),
         backends=("onnx",),
     )
