@@ -30,6 +30,7 @@ class Card:
         scale: output side over input side.
         recipe: training recipe; `unseam train` with it makes the weight again.
         data, commit, license_note: what it was trained on, by which code, and on what terms.
+        began_from: name and version of the weight that its run began with, if any.
         halo: input pixels around a tile's core that keep tiled pictures within half an LSB of untiled ones, calibrated
             when the weight was shipped; None where that was not done.
         pattern: of the mosaic, row by row, where the network takes one.
@@ -49,6 +50,7 @@ class Card:
     data: str
     commit: str
     license_note: str
+    began_from: str | None = None
     halo: int | None = None
     pattern: str | None = None
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)

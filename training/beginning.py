@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
+from safetensors.torch import load_file
 from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Weights that a new run starts from, and the name under which its own tell of them."""
+
+    name: str
+    weights: Mapping[str, Tensor]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a safetensors file, float16 as shipped or not."""
+        return cls(path.stem, {name: value.float() for name, value in load_file(path).items()})
 
 
 def begin_quietly(network: nn.Module) -> None:

@@ -8,19 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 
 @dataclass
 class Progress:
-    """What a run has done; `history` has a row per validation."""
+    """What a run has done; `history` has a row per validation, `began_from` names the weights that it grew from."""
 
     step: int = 0
     elapsed_s: float = 0.0
     pictures: int = 0
     loss: float = math.nan
     best_psnr: float = -math.inf
+    began_from: str | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def see_loss(self, value: float) -> None:
@@ -41,8 +43,15 @@ def restore(path: Path) -> tuple[Progress, dict[str, Any]]:
     return Progress(**parts.pop("progress")), parts
 
 
-def save_weights(path: Path, state: dict[str, Tensor]) -> None:
-    """Write a state dict as float16 safetensors, the shipped form."""
+def save_weights(path: Path, state: dict[str, Tensor], began_from: str | None = None) -> None:
+    """Write a state dict as float16 safetensors, the shipped form, and in them what the weights grew from."""
+    metadata = {"began_from": began_from} if began_from else None
     partial = path.with_suffix(".partial")
-    save_file({key: value.detach().half().contiguous().cpu() for key, value in state.items()}, partial)
+    save_file({key: value.detach().half().contiguous().cpu() for key, value in state.items()}, partial, metadata)
     partial.replace(path)
+
+
+def origin(path: Path) -> str | None:
+    """What the weights in `path` grew from, as `save_weights` was told."""
+    with safe_open(path, "pt") as file:
+        return (file.metadata() or {}).get("began_from")

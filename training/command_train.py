@@ -20,15 +20,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hours", type=float, help="end the schedule by then")
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--compile", action="store_true", help="compile the network first (worth it on a GPU)")
-    parser.add_argument("--init", type=Path, help="weights to start a new run from")
+    parser.add_argument(
+        "--init", type=Path, help="weights to start a new run from, in place of the recipe's `begins_from`"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, and say where the weights lie."""
     import torch
-    from safetensors.torch import load_file
 
+    from models import registry
     from training.batches import RecipeBatches
+    from training.beginning import Beginning
     from training.recipe import Recipe, RecipeError
     from training.train import Trainer
     from training.validation import Validation
@@ -39,10 +42,11 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     folder = args.run or Path("runs") / recipe.name
-    init = {key: value.float() for key, value in load_file(args.init).items()} if args.init else None
+    init = args.init or (registry.find(recipe.begins_from).path if recipe.begins_from else None)
+    beginning = Beginning.read(init) if init else None
     limit_s = args.hours * 3600 if args.hours else None
     device, data = torch.device(args.device), Path(args.data)
-    trainer = Trainer(recipe, RecipeBatches(recipe, data, device), Validation(recipe, data), folder, device, init)
+    trainer = Trainer(recipe, RecipeBatches(recipe, data, device), Validation(recipe, data), folder, device, beginning)
     progress = trainer.train(limit_s, compiled=args.compile)
     print(f"{recipe.name}: {progress.step} steps, best {progress.best_psnr:.2f} dB, {folder / 'best.safetensors'}")  # noqa: T201
     return 0

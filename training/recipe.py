@@ -86,12 +86,13 @@ class ValidationSet(_Part):
 
 
 class Recipe(_Part):
-    """One trained weight."""
+    """One trained weight; a new run begins from the shipped weight `begins_from`, or from nothing."""
 
     name: str
     task: str
     network: str
     config: str
+    begins_from: str | None = None
     seed: int = 0
     data: Data
     degradation: dict[str, Any]

@@ -18,6 +18,7 @@ from export.stage import Options
 from models.build import create, load_weights
 from models.registry import PATTERN, Card
 from training import degradations
+from training.checkpoint import origin
 from training.evaluate import Figures, evaluate
 from training.recipe import Recipe
 from training.validation import examples
@@ -76,6 +77,7 @@ def card_of(
         data=recipe.data.about,
         commit=commit,
         license_note=license_note,
+        began_from=origin(weights),
         halo=halo,
         pattern=PATTERN if recipe.task == "demosaic" else None,
         figures={name: {kind: asdict(row) for kind, row in both.items()} for name, both in figures.items()},

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from models.build import create, load_weights
 from training import checkpoint
 from training.average import Average
-from training.beginning import begin_from, begin_quietly
+from training.beginning import Beginning, begin_from, begin_quietly
 from training.checkpoint import Progress
 from training.curves import draw_curves
 from training.losses import LOSSES
@@ -32,7 +32,7 @@ Batches = Callable[[Phase, torch.Generator], tuple[Tensor, Tensor]]
 class Trainer:
     """One run: a network, its average, its optimizer, and how far they are.
 
-    Goes on from the run folder's checkpoint if there is one; `init` are weights that a new run starts from
+    Goes on from the run folder's checkpoint if there is one; `beginning` is what a new run starts from
     (`training.beginning.begin_from`).
     """
 
@@ -43,22 +43,22 @@ class Trainer:
         validation: Validation,
         run: Path,
         device: torch.device,
-        init: dict[str, Tensor] | None = None,
+        beginning: Beginning | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.batches, self.validation = recipe, batches, validation
         self.run, self.device = run, device
         self.network = create(recipe.network, recipe.config).to(device).train()
         begin_quietly(self.network)
-        if init is not None:
-            begin_from(self.network, init)
+        if beginning:
+            begin_from(self.network, beginning.weights)
         self.average = Average(self.network, recipe.schedule.ema)
         self.validated = create(recipe.network, recipe.config).to(device).eval()
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=0.0, betas=recipe.schedule.betas, weight_decay=recipe.schedule.weight_decay
         )
         self.generator = torch.Generator().manual_seed(recipe.seed)
-        self.progress = Progress()
+        self.progress = Progress(began_from=beginning.name if beginning else None)
         run.mkdir(parents=True, exist_ok=True)
         if (run / "checkpoint.pt").exists():
             self._resume()
@@ -123,7 +123,7 @@ class Trainer:
         draw_curves(progress.history, self.run / "curves.png", self.recipe.name)
         if _mean(psnr) >= progress.best_psnr:
             progress.best_psnr = _mean(psnr)
-            checkpoint.save_weights(self.run / BEST, self.average.state)
+            checkpoint.save_weights(self.run / BEST, self.average.state, progress.began_from)
         sets = "  ".join(f"{name} {value:.2f} dB" for name, value in psnr.items())
         return f"step {progress.step}  loss {progress.loss:.5f}  {sets}"
 

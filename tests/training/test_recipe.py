@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from models import registry
 from models.build import create
 from training import degradations
 from training.recipe import RECIPES, Recipe, RecipeError
@@ -14,6 +15,8 @@ def test_a_shipped_recipe_names_what_exists(path: Path) -> None:
     recipe = Recipe.named(path.stem)
     assert recipe.name == path.stem
     create(recipe.network, recipe.config)
+    if recipe.begins_from:
+        registry.find(recipe.begins_from)
     degradations.create(**recipe.degradation)
     for chosen in recipe.validation:
         degradations.create(**{**recipe.degradation, **chosen.degradation})

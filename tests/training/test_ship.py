@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from models.registry import Card
+from training.checkpoint import save_weights
 from training.evaluate import Figures
 from training.recipe import Recipe
 from training.ship import ShipError, as_toml, card_of, check_better, enter
@@ -18,7 +20,7 @@ def figures(psnr_db: float) -> dict[str, dict[str, Figures]]:
 
 @pytest.fixture
 def card(tmp_path: Path) -> Card:
-    (tmp_path / "best.safetensors").write_bytes(b"weights")
+    save_weights(tmp_path / "best.safetensors", {"weight": torch.ones(1)}, "other-2")
     return make(tmp_path, 33.0, [])
 
 
@@ -38,6 +40,10 @@ def test_halo_and_pattern_survive_the_registry(card: Card) -> None:
     known = replace(card, halo=64, pattern="rggb")
     (row,) = tomllib.loads(as_toml(known))["model"]
     assert Card(**row) == known
+
+
+def test_a_card_says_what_its_weight_grew_from(card: Card) -> None:
+    assert card.began_from == "other-2"
 
 
 def test_a_new_weight_has_a_new_version_and_name(card: Card, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import torch
 from PIL import Image
 
 from training.batches import RecipeBatches
+from training.beginning import Beginning
+from training.checkpoint import origin
 from training.recipe import Recipe
 from training.train import Trainer
 from training.validation import Validation
@@ -45,12 +47,12 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def trainer(data: Path, run: Path, steps: int) -> Trainer:
+def trainer(data: Path, run: Path, steps: int, beginning: Beginning | None = None) -> Trainer:
     path = data / f"{steps}.toml"
     path.write_text(RECIPE.format(steps=steps))
     recipe = Recipe.read(path)
     device = torch.device("cpu")
-    return Trainer(recipe, RecipeBatches(recipe, data, device), Validation(recipe, data), run, device)
+    return Trainer(recipe, RecipeBatches(recipe, data, device), Validation(recipe, data), run, device, beginning)
 
 
 def test_a_run_leaves_weights_a_history_and_curves(data: Path, tmp_path: Path) -> None:
@@ -77,6 +79,17 @@ def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_not_stopped(data: Path, 
     resumed.train()
     for mine, expected in zip(resumed.network.parameters(), straight.network.parameters(), strict=True):
         assert torch.equal(mine, expected)
+
+
+def test_weights_tell_what_they_grew_from_also_after_a_stop(data: Path, tmp_path: Path) -> None:
+    trainer(data, tmp_path / "first", 2).train()
+    first = tmp_path / "first" / "best.safetensors"
+    assert origin(first) is None
+    (tmp_path / "known-3.safetensors").write_bytes(first.read_bytes())
+    grown = trainer(data, tmp_path / "grown", 2, Beginning.read(tmp_path / "known-3.safetensors"))
+    grown._save()
+    trainer(data, tmp_path / "grown", 2).train()
+    assert origin(tmp_path / "grown" / "best.safetensors") == "known-3"
 
 
 def test_the_best_weights_of_a_run_that_goes_on_are_judged_by_the_recipe_as_it_is_now(
