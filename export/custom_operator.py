@@ -22,7 +22,7 @@ op: Any = opset20  # its type hints know no operator between a tensor and a cons
 
 @script(default_opset=op)
 def key_semantic_attention(q, k, v, keys, bias):
-    """Softmax over the listed keys of q k^T + bias, times v: `models.semanir.attention.attend_masked`.
+    """Softmax over the listed keys of q k^T + bias, times v: `models.semanir.listed.attend_masked`.
 
     Args:
         q: (G, num_heads, N, d), scaled already.

@@ -2,7 +2,7 @@
 
 One function in four implementations, which agree to rounding:
 
-    mask     scores of all pairs, those not listed put out. Dense products only; what training uses.
+    mask     scores of all pairs, those not listed put out (`listed.py`). Dense products only; what training uses.
     gather   the listed keys and values are copied beside each token. Work grows with k, memory with k times the map.
     triton   one fused kernel that walks the list with a running softmax (`triton_kernel.py`). Inference on a GPU.
     operator as mask, but one node in an exported graph (`operator.py`), so that an engine can have a kernel for it.
@@ -16,13 +16,12 @@ from typing import Literal, cast, get_args
 import torch
 from torch import Tensor, nn
 
-from models.layers.attention import MASKED
-from models.layers.attention import attend as attend_all
-from models.layers.chunks import in_chunks
 from models.layers.cosine_attention import LARGEST_LOG_SCALE, unit
-from models.layers.position_bias import ContinuousPositionBias, offsets, spread
+from models.layers.position_bias import ContinuousPositionBias
 from models.layers.windows import Windows
-from models.semanir.dictionary import EMPTY, Dictionary
+from models.semanir.dictionary import Dictionary
+from models.semanir.listed import attend_gathered, attend_masked
+from models.semanir.operator import attend_operator
 
 Implementation = Literal["mask", "gather", "triton", "operator"]
 IMPLEMENTATIONS: tuple[Implementation, ...] = get_args(Implementation)
@@ -87,45 +86,7 @@ def attend(
 
         return cast(Tensor, attend_listed(q, k, v, dictionary.keys.int(), bias))
     if implementation == "operator":
-        from models.semanir.operator import attend_operator  # it needs this module
-
         return attend_operator(q, k, v, dictionary, bias)
     if implementation == "gather":
         return attend_gathered(q, k, v, dictionary, bias)
     return attend_masked(q, k, v, dictionary, bias)
-
-
-def attend_masked(q: Tensor, k: Tensor, v: Tensor, dictionary: Dictionary, bias: Tensor) -> Tensor:
-    """`attend` by dense products; in memory (G, num_heads, N, N), as many windows at a time as fit."""
-    groups, heads, tokens, _ = q.shape
-    h, w = dictionary.window
-    every_pair = spread(bias, offsets(h, h, q.device), offsets(w, w, q.device))
-
-    def run(part: slice) -> Tensor:
-        scores_bias = every_pair + dictionary.penalty[part, None].to(every_pair.dtype)
-        return attend_all(q[part], k[part], v[part], scores_bias)
-
-    return in_chunks(run, groups, heads * tokens * tokens)
-
-
-def attend_gathered(q: Tensor, k: Tensor, v: Tensor, dictionary: Dictionary, bias: Tensor) -> Tensor:
-    """`attend` over copies of the listed keys; in memory (G, N, k, 2 * num_heads * d), as many windows as fit."""
-    groups, heads, tokens, width = q.shape
-    listed = dictionary.keys.shape[-1]
-    rows = torch.stack((k, v)).permute(1, 3, 0, 2, 4).reshape(groups * tokens, -1)  # one row holds all heads of a token
-    window = torch.arange(groups, device=q.device)[:, None, None] * tokens
-    index = dictionary.keys.clamp(min=0) + window
-    per_offset = bias.flatten(1).t()
-    queries = q.transpose(1, 2)[..., None, :]
-
-    def run(part: slice) -> Tensor:
-        pair = rows.index_select(0, index[part].flatten()).reshape(-1, tokens, listed, 2, heads, width)
-        keys, values = pair.permute(3, 0, 1, 4, 2, 5)
-        scores = torch.matmul(queries[part], keys.transpose(-1, -2))[..., 0, :]
-        position = per_offset.index_select(0, dictionary.offsets[part].flatten())
-        position = position.reshape(-1, tokens, listed, heads).transpose(-1, -2)
-        empty = (dictionary.keys[part] == EMPTY)[:, :, None]
-        scores = scores + position.masked_fill(empty, MASKED)
-        return torch.matmul(scores.softmax(-1)[..., None, :], values)[..., 0, :]
-
-    return in_chunks(run, groups, tokens * listed * rows.shape[-1]).transpose(1, 2)

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from models.semanir.dictionary import Dictionary
+from models.semanir.listed import attend_masked
 
 NAME = "unseam::key_semantic_attention"
 
 
 def attend_operator(q: Tensor, k: Tensor, v: Tensor, dictionary: Dictionary, bias: Tensor) -> Tensor:
-    """`models.semanir.attention.attend_masked`, which a graph exported meanwhile holds as one node."""
+    """`models.semanir.listed.attend_masked`, which a graph exported meanwhile holds as one node."""
     apply: Any = _Operator.apply
     return cast(Tensor, apply(q, k, v, dictionary.keys.int(), bias))
 
@@ -25,8 +26,6 @@ def attend_operator(q: Tensor, k: Tensor, v: Tensor, dictionary: Dictionary, bia
 class _Operator(torch.autograd.Function):
     @staticmethod
     def forward(_context: Any, q: Tensor, k: Tensor, v: Tensor, keys: Tensor, bias: Tensor) -> Tensor:
-        from models.semanir.attention import attend_masked
-
         height, width = (side // 2 + 1 for side in bias.shape[1:])
         return attend_masked(q, k, v, Dictionary(keys.long(), (height, width)), bias)
 
