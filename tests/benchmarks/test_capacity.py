@@ -10,7 +10,8 @@ import pytest
 from benchmarks import capacity, capacity_tasks
 from benchmarks.capacity import Network
 from benchmarks.queueing import Visit, poisson, simulate
-from models import registry
+from models import build, registry
+from models.count import count
 
 PAGE = Path(__file__).parents[2] / "docs" / "capacity.md"
 RATES = tomllib.loads(capacity.RATES.read_text())
@@ -73,12 +74,13 @@ def test_a_picture_that_is_restored_exactly_stays_with_one_worker() -> None:
     assert shared.shares(shared.units(0.2), 8) == 1
 
 
-def test_costs_are_known_of_networks_that_there_are() -> None:
-    cards = {card.name: card for card in registry.cards()}
-    for name, entry in RATES["networks"].items():
-        if card := cards.get(name):
-            assert (entry["task"], entry["scale"]) == (card.task, card.scale)
-        assert Network.known(entry).units_per_second > 0
+@pytest.mark.parametrize("card", registry.cards(), ids=lambda card: card.name)
+def test_costs_are_known_of_every_shipped_network_as_it_is_now(card: registry.Card) -> None:
+    entry = RATES["networks"][card.name]
+    assert (entry["task"], entry["scale"]) == (card.task, card.scale)
+    network = build.create(card.network, card.config)
+    assert entry["gigamacs_per_unit"] == pytest.approx(count(network, 256).macs / 1e9, abs=1e-3)
+    assert Network.known(entry).units_per_second > 0
 
 
 def test_an_unknown_network_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
