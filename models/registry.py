@@ -31,8 +31,8 @@ class Card:
         recipe: training recipe; `unseam train` with it makes the weight again.
         data, commit, license_note: what it was trained on, by which code, and on what terms.
         began_from: name and version of the weight that its run began with, if any.
-        halo: input pixels around a tile's core that keep tiled pictures within half an LSB of untiled ones, calibrated
-            when the weight was shipped; None where that was not done.
+        halo: input pixels around a tile's core that keep tiled pictures within half an LSB of untiled ones, or come as
+            near as tiles allow; calibrated when the weight was shipped, None where that was not done.
         pattern: of the mosaic, row by row, where the network takes one.
         figures: measured PSNR (dB) and SSIM by set, with the input's beside them.
     """
