@@ -2,8 +2,8 @@
 
 A `Layout` takes the picture through the network's segments: exact, and whole where one tile holds all of it. A `Plan`
 takes tiles through the whole network in one pass: exact where there is nothing to cut, else bounded by the halo that
-was calibrated at export (for half an LSB, where tiles leave room for it). TensorRT's engines are made for whole tiles, so
-there the one pass is the default; so it is where an artifact has no segments, as those in half precision.
+was calibrated at export (for half an LSB, where tiles leave room for it). TensorRT's engines are made for whole tiles,
+so there the one pass is the default; so it is where an artifact has no segments, as those in half precision.
 """
 
 from __future__ import annotations
