@@ -10,6 +10,12 @@ from typing import Self
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from training import checkpoint
+
+
+class BeginningError(ValueError):
+    """Weights that a network cannot grow from; the text says why."""
+
 
 @dataclass(frozen=True)
 class Beginning:
@@ -20,8 +26,12 @@ class Beginning:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a safetensors file, float16 as shipped or not."""
-        return cls(path.stem, {name: value.float() for name, value in load_file(path).items()})
+        """Read a safetensors file, float16 as shipped or not.
+
+        A shipped one tells its name; a run's best weights all lie in a file of the same name, so there it is the run's.
+        """
+        name = path.resolve().parent.name if path.name == checkpoint.BEST else path.stem
+        return cls(name, {key: value.float() for key, value in load_file(path).items()})
 
 
 def begin_quietly(network: nn.Module) -> None:
@@ -36,14 +46,22 @@ def begin_quietly(network: nn.Module) -> None:
         nn.init.zeros_(parameter)
 
 
-def begin_from(network: nn.Module, init: Mapping[str, Tensor]) -> None:
-    """Take over the weights of `init` that have the network's names and shapes.
+def begin_from(network: nn.Module, beginning: Beginning) -> None:
+    """Take over the weights that have the network's names and shapes.
 
-    So x4 starts from x2, whose last convolution alone differs. Residual layers that `init` has nothing of start by
-    passing on what they get, so that a deeper network begins with the answers of the one it grew from.
+    So x4 starts from x2, whose last convolution alone differs. Residual layers that the beginning has nothing of start
+    by passing on what they get, so that a deeper network begins with the answers of the one it grew from.
+
+    Raises:
+        BeginningError: most of the weights fit nowhere: they are another network's.
     """
-    own = network.state_dict()
+    own, init = network.state_dict(), beginning.weights
     fitting = {name: value for name, value in init.items() if name in own and own[name].shape == value.shape}
+    if 2 * len(fitting) < len(init):
+        raise BeginningError(
+            f"{beginning.name} is no beginning for this network: {len(fitting)} of its {len(init)} weights fit; "
+            "name weights of the same network, of this configuration or one like it"
+        )
     network.load_state_dict(fitting, strict=False)
     for name, module in network.named_modules():
         begin_as_identity = getattr(module, "begin_as_identity", None)

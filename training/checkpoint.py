@@ -12,6 +12,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+BEST = "best.safetensors"  # a run's weights that did best, in its folder
+
 
 @dataclass
 class Progress:

@@ -27,13 +27,14 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from models import registry
+    from training.checkpoint import BEST
     from training.recipe import Recipe, RecipeError
     from training.ship import calibrated_halo, card_of, check_better, enter, measure
 
     if args.data is None:
         raise RecipeError("name the folder of the recipe's pictures with --data or UNSEAM_DATA")
     recipe = Recipe.named(args.recipe)
-    weights = (args.run or Path("runs") / recipe.name) / "best.safetensors"
+    weights = (args.run or Path("runs") / recipe.name) / BEST
     figures = measure(recipe, weights, Path(args.data), torch.device(args.device))
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
     card = card_of(

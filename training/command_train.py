@@ -32,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from models import registry
     from training.batches import RecipeBatches
     from training.beginning import Beginning
+    from training.checkpoint import BEST
     from training.recipe import Recipe, RecipeError
     from training.train import Trainer
     from training.validation import Validation
@@ -48,5 +49,5 @@ def run(args: argparse.Namespace) -> int:
     device, data = torch.device(args.device), Path(args.data)
     trainer = Trainer(recipe, RecipeBatches(recipe, data, device), Validation(recipe, data), folder, device, beginning)
     progress = trainer.train(limit_s, compiled=args.compile)
-    print(f"{recipe.name}: {progress.step} steps, best {progress.best_psnr:.2f} dB, {folder / 'best.safetensors'}")  # noqa: T201
+    print(f"{recipe.name}: {progress.step} steps, best {progress.best_psnr:.2f} dB, {folder / BEST}")  # noqa: T201
     return 0

@@ -22,7 +22,6 @@ from training.recipe import Phase, Recipe
 from training.schedule import learning_rate, phase, share_done
 from training.validation import Validation
 
-BEST = "best.safetensors"
 SAVE_EVERY_S = 120
 LOSS_EVERY = 20  # reading the loss waits for the device, so not at every step
 
@@ -51,7 +50,7 @@ class Trainer:
         self.network = create(recipe.network, recipe.config).to(device).train()
         begin_quietly(self.network)
         if beginning:
-            begin_from(self.network, beginning.weights)
+            begin_from(self.network, beginning)
         self.average = Average(self.network, recipe.schedule.ema)
         self.validated = create(recipe.network, recipe.config).to(device).eval()
         self.optimizer = torch.optim.AdamW(
@@ -123,7 +122,7 @@ class Trainer:
         draw_curves(progress.history, self.run / "curves.png", self.recipe.name)
         if _mean(psnr) >= progress.best_psnr:
             progress.best_psnr = _mean(psnr)
-            checkpoint.save_weights(self.run / BEST, self.average.state, progress.began_from)
+            checkpoint.save_weights(self.run / checkpoint.BEST, self.average.state, progress.began_from)
         sets = "  ".join(f"{name} {value:.2f} dB" for name, value in psnr.items())
         return f"step {progress.step}  loss {progress.loss:.5f}  {sets}"
 
@@ -143,8 +142,8 @@ class Trainer:
         self.average.state = {key: value.to(self.device) for key, value in parts["average"].items()}
         self.optimizer.load_state_dict(parts["optimizer"])
         self.generator.set_state(parts["generator"])
-        if (self.run / BEST).exists():  # judged anew, as the recipe may have other validation sets by now
-            load_weights(self.validated, self.run / BEST)
+        if (self.run / checkpoint.BEST).exists():  # judged anew, as the recipe may have other validation sets by now
+            load_weights(self.validated, self.run / checkpoint.BEST)
             self.progress.best_psnr = _mean(self.validation.psnr(self.validated, self.device))
 
 

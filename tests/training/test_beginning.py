@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 import torch
+from safetensors.torch import save_file
 
 from models.ipt_v2.model import IPTV2, Config
 from models.kit.model import Config as KiTConfig
 from models.kit.model import KiT
-from training.beginning import begin_from, begin_quietly
+from training.beginning import Beginning, BeginningError, begin_from, begin_quietly
 
 SMALL = Config(embed_dim=8, depths=(2, 2), num_heads=(1, 2), grid=4, window=8, cell=16)
 
@@ -28,13 +32,13 @@ def test_a_deeper_network_begins_with_the_answers_of_the_one_it_grew_from() -> N
     shallow, deep = made(), made(depths=(4, 2))
     picture = torch.rand(2, 3, 32, 16)
     assert not torch.allclose(deep(picture), shallow(picture), atol=1e-3)
-    begin_from(deep, shallow.state_dict())
+    begin_from(deep, Beginning("shallow", shallow.state_dict()))
     assert torch.allclose(deep(picture), shallow(picture), atol=1e-6)
 
 
 def test_layers_added_to_a_network_learn() -> None:
     deep = made(depths=(4, 2)).train()
-    begin_from(deep, made().state_dict())
+    begin_from(deep, Beginning("shallow", made().state_dict()))
     optimiser = torch.optim.SGD(deep.parameters(), lr=1e-2)
     before = {name: value.clone() for name, value in deep.state_dict().items() if name.startswith("encoders.0.2.")}
     for _ in range(2):  # the first step moves the last matrices from zero, the second one what lies before them
@@ -48,6 +52,23 @@ def test_layers_added_to_a_network_learn() -> None:
 def test_weights_of_another_shape_are_left_as_they_were() -> None:
     one, other = made(), made(channels=1)
     head = other.head.weight.clone()
-    begin_from(other, one.state_dict())
+    begin_from(other, Beginning("one", one.state_dict()))
     assert torch.equal(other.head.weight, head)
     assert torch.equal(other.downs[0].conv.weight, one.downs[0].conv.weight)
+
+
+def test_weights_of_another_network_are_refused_by_name() -> None:
+    kit = KiT(KiTConfig(dim=8, depths=(1, 1), head_dim=8, patch=2, neighbours=2, buckets=4, cell=16))
+    with pytest.raises(BeginningError, match="kit-tiny-deblur-1 is no beginning for this network: 0 of its"):
+        begin_from(made(), Beginning("kit-tiny-deblur-1", kit.state_dict()))
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("runs/derain/best.safetensors", "derain"), ("weights/ipt-v2-tiny-derain-3.safetensors", "ipt-v2-tiny-derain-3")],
+)
+def test_a_beginning_is_told_by_its_run_or_its_file(tmp_path: Path, file: str, name: str) -> None:
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    save_file({"weight": torch.ones(1)}, path)
+    assert Beginning.read(path).name == name
