@@ -79,9 +79,11 @@ def service(args: argparse.Namespace) -> Iterator[str]:
 
 def networks(args: argparse.Namespace) -> Iterator[str]:
     """What every network costs on one CPU core, measured on a picture that it has to cut."""
-    from models import build
+    from export import stage
+    from models import build, registry
     from models.count import count
 
+    one_pass = stage.Options(backends=("tensorrt",))
     for artifact in Catalogue.read(args.artifacts).artifacts:
         manifest = artifact.manifest
         engine = Engine(artifact, Options(threads=1))
@@ -92,8 +94,8 @@ def networks(args: argparse.Namespace) -> Iterator[str]:
         yield f'task = "{manifest.task}"'
         yield f"scale = {manifest.scale}"
         yield f"work = {course.work if isinstance(course, Layout) else 1:.3f}"
-        yield f"tile = {manifest.tiles[-1]}"
-        yield f"halo = {manifest.halo}"
+        yield f"tile = {one_pass.ladder(manifest.lattice, manifest.scale)[-1]}"
+        yield f"halo = {registry.find(manifest.name).halo}"
         yield f"lattice = {manifest.lattice}"
         yield f"gigamacs_per_unit = {count(network, 256).macs / 1e9:.3f}"
         engine.restore(noise[:256, :256], engine.chart(256, 256))  # everything loaded

@@ -44,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tiles",
         type=sides,
         metavar="SIDE,...",
-        help="tile ladder (default 256,512, and 192,384 to enlarge 3 or 4 times)",
+        help="tile ladder (default 256,512, and 192,384 to enlarge 3 or 4 times; 1024 as well for IPT-V2 and KiT where"
+        " they are for an engine or in half precision)",
     )
     parser.add_argument("--precision", choices=get_args(Precision), help="of the graphs' products (default fp32)")
     parser.add_argument(

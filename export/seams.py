@@ -31,7 +31,6 @@ def calibrate(
     runner: Runner,
     tile: int,
     on_halo: Callable[[int], object] = lambda halo: None,
-    shown: Sequence[Picture] = (),
 ) -> tuple[Seams, ...]:
     """Find the smallest halo whose tiled pictures are within a quarter of an LSB of the untiled ones everywhere.
 
@@ -43,16 +42,39 @@ def calibrate(
         runner: the exported graph; it restores them in tiles.
         tile: the graph's tile.
         on_halo: told each halo before it is measured.
-        shown: further pictures, of `side` pixels, to measure on: damaged as the network's task has it.
 
     Returns:
         The figures of every halo tried; the last one is the one to use.
     """
     tried: list[Seams] = []
-    for figures in measure(network, runner, tile, _told(halos(tile, network.lattice), on_halo), shown):
+    for figures in measure(network, runner, tile, _told(halos(tile, network.lattice), on_halo)):
         tried.append(figures)
         if figures.max_lsb < CALIBRATED_LSB:
             break
+    return tuple(tried)
+
+
+def calibrate_rising(
+    network: RestorationNetwork, runner: Runner, ladder: Iterable[int], shown: Callable[[int], Sequence[Picture]]
+) -> tuple[Seams, ...]:
+    """Calibrate on the smallest tile that has room enough, where cuts are most.
+
+    Args:
+        network: see `calibrate`.
+        runner: of tiles of any side.
+        ladder: the tiles, rising; a further one is tried only if no halo on those before it did.
+        shown: makes further pictures of so many pixels a side to measure on: damaged as the network's task has it.
+
+    Returns:
+        The figures of every halo tried; the last one is the one to use.
+    """
+    tried: list[Seams] = []
+    for tile in ladder:
+        larger = list(halos(tile, network.lattice, above=tried[-1].halo if tried else 0))
+        for figures in measure(network, runner, tile, larger, shown(side(tile))) if larger else ():
+            tried.append(figures)
+            if figures.max_lsb < CALIBRATED_LSB:
+                return tuple(tried)
     return tuple(tried)
 
 
@@ -67,7 +89,7 @@ def side(tile: int) -> int:
 def measure(
     network: RestorationNetwork, runner: Runner, tile: int, tried: Iterable[int], shown: Sequence[Picture] = ()
 ) -> Iterator[Seams]:
-    """The figures of each halo, one after the other, on the same pictures; see `calibrate`."""
+    """The figures of each halo, one after the other, on the same pictures, `shown` (of `side` pixels) among them."""
     photographs = pictures.photographs(2, side(tile), network.in_channels)
     chosen = [*photographs, pictures.dead_leaves(side(tile), network.in_channels), *shown]
     untiled = [whole(network, picture) for picture in chosen]
@@ -82,18 +104,23 @@ def _told(tried: Iterator[int], on_halo: Callable[[int], object]) -> Iterator[in
         yield halo
 
 
-def halos(tile: int, lattice: int) -> Iterator[int]:
-    """The halos worth trying, rising.
+def halos(tile: int, lattice: int, above: int = 0) -> Iterator[int]:
+    """The halos worth trying, rising, of those `above` another.
 
     Tiles advance by whole lattices, so of all halos that leave the same stride the largest one is free.
     A tile of one lattice has no room for any: its only halo is 0.
     """
-    if tile <= lattice:
+    if tile <= lattice and not above:
         yield 0
     for stride in range(tile - lattice, 0, -lattice):
         halo = (tile - stride) // 2
-        if halo and (halo == lattice // 2 or (tile / stride) ** 2 <= _MAX_WORK):
+        if halo > above and (halo == lattice // 2 or (tile / stride) ** 2 <= _MAX_WORK):
             yield halo
+
+
+def fitting(halo: int, tile: int, lattice: int) -> int:
+    """A weight's halo where tiles leave room for it at a tolerable price, else the largest one that they do."""
+    return min(halo, max(halos(tile, lattice)))
 
 
 def whole(network: RestorationNetwork, picture: Picture) -> NDArray[np.float32]:

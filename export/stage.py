@@ -22,6 +22,8 @@ from models.segments import SegmentedNetwork
 
 TILES: Final = (256, 512)
 TILES_ENLARGED: Final = (192, 384)  # where the answer has 9 or 16 times the pixels: memory and patience are finite
+WIDE_LATTICE: Final = 128  # tiles of 512 that start on it leave half a side to the core, and to halos 128 pixels
+TILE_OF_WIDE_LATTICE: Final = 1024
 WEIGHTS_FILE: Final = "weights.safetensors"
 
 Step = Callable[[str], object]
@@ -37,7 +39,8 @@ class Options:
 
     Attributes:
         backends: to be checked and recorded besides ONNX Runtime; by default OpenVINO, in float32 where installed.
-        tiles: sides of the tile ladder; each is raised to a multiple of the network's lattice. None chooses by scale.
+        tiles: sides of the tile ladder; each is raised to a multiple of the network's lattice. None chooses by scale,
+            and adds a large tile on a wide lattice where pictures take the network in one pass.
         precision: of the graphs.
         attention: how graphs compute key-semantic attention, where a network has it; None chooses by measurement.
         trust_halo: take the halo that came with the weights without measuring it again.
@@ -64,10 +67,17 @@ class Options:
             raise OptionsError("OpenVINO takes no operator of ours: choose mask or gather, or leave openvino out")
         object.__setattr__(self, "backends", tuple(dict.fromkeys(chosen)))
 
+    @property
+    def in_one_pass(self) -> bool:
+        """Whether larger pictures take the network whole, tile by tile: on engines, and where there are no segments."""
+        return self.precision != "fp32" or any(backend in ENGINES for backend in self.backends)
+
     def ladder(self, lattice: int, scale: int = 1) -> tuple[int, ...]:
         """The tiles for a network of this lattice and scale, rising."""
-        chosen = self.tiles or (TILES if scale <= 2 else TILES_ENLARGED)
-        return tuple(sorted({-(-tile // lattice) * lattice for tile in chosen}))
+        usual = TILES if scale <= 2 else TILES_ENLARGED
+        if self.in_one_pass and lattice >= WIDE_LATTICE:
+            usual = (*usual, TILE_OF_WIDE_LATTICE)
+        return tuple(sorted({-(-tile // lattice) * lattice for tile in self.tiles or usual}))
 
 
 def export(subject: Subject, folder: Path, options: Options, on_step: Step = lambda step: None) -> Manifest:
@@ -103,7 +113,8 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
     plain = swap(folded, "mask") if attention == "operator" else exported  # segments run on CPUs
     if exact := options.precision == "fp32" and isinstance(plain, SegmentedNetwork):
         segments.export(plain, folder, subject.weights_sha256, on_step)
-    seen = () if options.trust_halo and subject.halo else _seams(subject, exported, folder, graphs, speed, on_step)
+    halo = seams.fitting(subject.halo, tiles[-1], network.lattice) if subject.halo else None
+    seen = () if options.trust_halo and halo else _seams(halo, exported, folder, graphs, speed, on_step)
     manifest = Manifest(
         name=subject.name,
         version=subject.version,
@@ -115,7 +126,7 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
         in_channels=network.in_channels,
         out_channels=network.out_channels,
         lattice=network.lattice,
-        halo=seen[-1].halo if seen else subject.halo or 0,
+        halo=seen[-1].halo if seen else halo or 0,
         precision=options.precision,
         weights_sha256=subject.weights_sha256,
         graphs=tuple(graphs),
@@ -147,10 +158,14 @@ def _weights(subject: Subject, folder: Path, precision: Precision) -> Path:
 
 
 def _seams(
-    subject: Subject, exported: RestorationNetwork, folder: Path, graphs: list[Graph], speed: list[Speed], on_step: Step
+    halo: int | None,
+    exported: RestorationNetwork,
+    folder: Path,
+    graphs: list[Graph],
+    speed: list[Speed],
+    on_step: Step,
 ) -> tuple[Seams, ...]:
-    """The halo's figures: of the one that came with the weights, or of a search on the largest tile."""
-    halo = subject.halo
+    """The figures of a halo, or where none is given of a search on the largest tile."""
     # The smallest tile that has a core inside the halo tells as much about it as the largest, for less.
     fitting = (one for one in graphs if halo is not None and one.tile - 2 * halo >= exported.lattice)
     graph = next(fitting, graphs[-1])

@@ -174,7 +174,8 @@ def plan(
         fixed: every tile is exactly `tile` x `tile`, also where the picture is smaller.
 
     Raises:
-        PlanError: the numbers do not go together.
+        PlanError: the numbers do not go together. A picture within one tile has all the context there is, so any halo
+            goes with it.
     """
     for name, value, least in (
         ("height", height, 1),
@@ -191,7 +192,7 @@ def plan(
             f"tile {tile} is no multiple of the network's lattice {lattice}; "
             f"the next larger is {(tile // lattice + 1) * lattice}"
         )
-    if tile and tile - 2 * halo < lattice:
+    if max(height, width) > tile > 0 and tile - 2 * halo < lattice:
         least = -(-(2 * halo + lattice) // lattice) * lattice
         raise PlanError(
             f"tile {tile} leaves no core of at least one lattice cell ({lattice}) between two halos of {halo}; "

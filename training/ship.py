@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from export.parity import answers
-from export.pictures import dead_leaves
-from export.seams import calibrate, halos, side
+from export.pictures import Picture, dead_leaves
+from export.seams import calibrate_rising
 from export.stage import Options
 from models.build import create, load_weights
 from models.registry import PATTERN, Card
@@ -87,21 +87,26 @@ def card_of(
 def calibrated_halo(recipe: Recipe, weights: Path) -> int:
     """The halo that keeps tiled pictures within half an LSB of untiled ones, so that no export has to search for it.
 
-    It is measured on the torch network, at the smallest tile of the ladder that leaves a choice, where cuts are most,
-    also on pictures damaged as the recipe has it: on a flawless one a network does little, and what it does reaches
-    less far.
+    It is measured on the torch network and the ladder of engines, also on pictures damaged as the recipe has it: on a
+    flawless one a network does little, and what it does reaches less far.
     """
     network = create(recipe.network, recipe.config)
     load_weights(network, weights)
     network.eval()
-    ladder = Options().ladder(network.lattice, network.scale)
-    tile = next((tile for tile in ladder if len(list(halos(tile, network.lattice))) > 1), ladder[-1])
-    flawless = torch.from_numpy(dead_leaves(side(tile) * network.scale, 3)).permute(2, 0, 1)
+    ladder = Options(backends=("tensorrt",)).ladder(network.lattice, network.scale)
+    tried = calibrate_rising(
+        network, lambda tiles: answers(network, tiles), ladder, lambda pixels: _damaged(recipe, pixels * network.scale)
+    )
+    return tried[-1].halo
+
+
+def _damaged(recipe: Recipe, pixels: int) -> list[Picture]:
+    """Drawn pictures of `pixels` a side, before they are damaged."""
+    flawless = torch.from_numpy(dead_leaves(pixels, 3)).permute(2, 0, 1)
     damaged, _ = degradations.create(**recipe.degradation)(
         flawless.expand(_CALIBRATED_ON, -1, -1, -1), torch.Generator().manual_seed(0)
     )
-    shown = [picture.permute(1, 2, 0).numpy() for picture in damaged.clamp(0, 1)]
-    return calibrate(network, lambda tiles: answers(network, tiles), tile, shown=shown)[-1].halo
+    return [picture.permute(1, 2, 0).numpy() for picture in damaged.clamp(0, 1)]
 
 
 def check_better(new: Card, old: Card, by_luma: Mapping[str, bool]) -> None:

@@ -114,6 +114,14 @@ def test_networks_that_enlarge_much_have_smaller_tiles() -> None:
     assert Options(tiles=(256,)).ladder(32, scale=4) == (256,)
 
 
+def test_a_wide_lattice_has_large_tiles_where_pictures_take_the_network_in_one_pass() -> None:
+    assert Options().ladder(128) == (256, 512)
+    assert Options(backends=("tensorrt",)).ladder(128) == (256, 512, 1024)
+    assert Options(precision="fp16").ladder(128) == (256, 512, 1024)
+    assert Options(backends=("tensorrt",)).ladder(64) == (256, 512)
+    assert Options(backends=("tensorrt",), tiles=(256,)).ladder(128) == (256,)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -56,6 +56,21 @@ def test_the_smallest_halo_that_hides_the_cuts_is_found() -> None:
     assert not figures[-1].photographs
 
 
+def test_a_halo_is_looked_for_on_larger_tiles_where_the_smaller_ones_have_no_room() -> None:
+    network = Blur()
+    figures = seams.calibrate_rising(network, runner(network), (24, 32, 96, 192), lambda pixels: [])
+    assert [(one.tile, one.halo) for one in figures[:3]] == [(24, 4), (32, 8), (96, 12)]
+    assert figures[-1].tile == 96
+    assert figures[-1].max_lsb < seams.CALIBRATED_LSB
+
+
+def test_pictures_shown_count_as_the_others_do() -> None:
+    network = Mean()
+    shown = np.zeros((seams.side(96), seams.side(96), 3), np.float32)
+    (figures,) = seams.measure(network, runner(network), 96, [24], [shown])
+    assert figures.pictures == 2
+
+
 def test_where_no_halo_is_enough_the_largest_tolerable_one_is_taken_and_the_figures_say_so() -> None:
     network = Mean()
     figures = seams.calibrate(network, runner(network), 96)
@@ -68,3 +83,7 @@ def test_of_the_halos_with_one_stride_the_largest_is_tried() -> None:
     assert list(seams.halos(256, 128)) == [64]
     assert list(seams.halos(128, 128)) == [0]
     assert list(seams.halos(64, 8)) == [4, 8, 12, 16]
+
+
+def test_a_halo_that_a_tile_has_no_room_for_is_cut_to_the_largest_tolerable_one() -> None:
+    assert [seams.fitting(192, tile, 128) for tile in (128, 256, 512, 1024)] == [0, 64, 128, 192]

@@ -101,7 +101,7 @@ def test_redundant_work_and_cuts_are_told():
     [
         ({"tile": 100, "lattice": 32}, "tile 100 .* lattice 32.* 128"),
         ({"tile": 16, "lattice": 32}, "tile 16 is no multiple .* lattice 32; .* 32"),
-        ({"tile": 64, "halo": 24, "lattice": 32}, "tile 64 .*halos of 24.* at least 96"),
+        ({"tile": 64, "halo": 24, "lattice": 32, "width": 65}, "tile 64 .*halos of 24.* at least 96"),
         ({"tile": -8}, "negative"),
         ({"tile": 64, "halo": -1}, "negative"),
         ({"tile": 64, "lattice": 0}, "lattice must be at least 1, not 0"),

@@ -39,6 +39,10 @@ def test_a_tile_too_small_for_its_halo_serves_no_larger_picture() -> None:
     assert cut(ladder(16, 256, halo=8), 40, 40).tile_shape == (256, 256)
 
 
+def test_a_picture_within_a_tile_that_is_too_small_for_the_halo_is_not_filled_up_to_a_larger_one() -> None:
+    assert cut(ladder(64, 256, halo=64), 60, 40).tile_shape == (64, 64)
+
+
 def test_a_tile_that_was_not_exported_is_refused_with_those_that_were() -> None:
     with pytest.raises(PlanError, match="64, 256, not of 128"):
         cut(ladder(64, 256), 500, 500, tile=128)
