@@ -40,7 +40,7 @@ class Network:
         units_per_second: tile units (256 x 256 pixels through the network) that one worker does.
         work: what is computed over the picture's area where it goes through the network's segments; None where tiles go
             through the whole network in one pass, as on TensorRT.
-        tile: side of the tiles of one pass.
+        tiles: sides of the tiles that one pass may take.
         halo: around each tile's core, in one pass.
         lattice: see `imaging.tiling`.
         scale: output side over input side.
@@ -48,7 +48,7 @@ class Network:
 
     units_per_second: float
     work: float | None = None
-    tile: int = 512
+    tiles: tuple[int, ...] = (256, 512, 1024)
     halo: int = 128
     lattice: int = 128
     scale: int = 1
@@ -59,7 +59,7 @@ class Network:
         return cls(
             units_per_second or entry["units_per_core_second"],
             None if one_pass else entry["work"],
-            entry["tile"],
+            tuple(entry["tiles"]),
             entry["halo"],
             entry["lattice"],
             entry["scale"],
@@ -69,19 +69,29 @@ class Network:
         """Tile units of a 4:3 picture, halos included, as the service plans it."""
         if self.work:
             return self.work * megapixels * 1e6 / UNIT_PIXELS
+        tiles = self.one_pass(megapixels)
+        return len(tiles) * tiles.tile**2 / UNIT_PIXELS
+
+    def one_pass(self, megapixels: float) -> tiling.Plan:
+        """The tiles of a 4:3 picture: of those that leave a core, the ones of least work."""
         height = round(math.sqrt(megapixels * 1e6 * 3 / 4))
-        plan = tiling.plan(
-            height, height * 4 // 3, tile=self.tile, halo=self.halo, lattice=self.lattice, scale=self.scale
+        plans = (
+            tiling.plan(height, height * 4 // 3, tile=tile, halo=self.halo, lattice=self.lattice, scale=self.scale)
+            for tile in self.tiles
+            if tile - 2 * self.halo >= self.lattice
         )
-        return len(plan) * self.tile**2 / UNIT_PIXELS
+        return min(plans, key=lambda plan: plan.work)
 
     def shares(self, units: float, workers: int) -> int:
         """How many workers restore a picture together: tiles of one pass are independent of one another."""
         return 1 if self.work else min(workers, max(1, int(units // SHARED_UNITS)))
 
-    def kind_of_unit(self, units: float) -> str:
-        """By what capacity.toml says of Redis: a unit of a picture that workers share, or of one that they do not."""
-        return "shared_unit" if self.shares(units, 2) > 1 else "tile_unit"
+    def on_redis(self, megapixels: float, redis: Mapping[str, float], what: str) -> float:
+        """`what` a picture costs Redis beside its job: by leased tiles if workers share it, else by the unit."""
+        units = self.units(megapixels)
+        if self.shares(units, 2) > 1:
+            return redis[f"{what}_per_shared_tile"] * len(self.one_pass(megapixels))
+        return redis[f"{what}_per_tile_unit"] * units
 
 
 def journey(megapixels: float, network: Network, rates: Mapping[str, Any], servers: Mapping[str, int]) -> list[Visit]:
@@ -91,7 +101,7 @@ def journey(megapixels: float, network: Network, rates: Mapping[str, Any], serve
     upload, result = megapixels * picture["upload_bytes_per_megapixel"], out * picture["result_bytes_per_megapixel"]
     units = network.units(megapixels)
     # Redis answers one after the other; what workers at rest ask of it is taken off its one core.
-    on_redis = redis["core_seconds_per_job"] + redis[f"core_seconds_per_{network.kind_of_unit(units)}"] * units
+    on_redis = redis["core_seconds_per_job"] + network.on_redis(megapixels, redis, "core_seconds")
     left = max(0.01, 1 - servers["worker"] * redis["core_seconds_per_worker_second"])
     # Bytes go up once and down once on either side of the store; a card is one server, the store as many as its rate
     # holds of them.
@@ -165,8 +175,7 @@ def plan(network: Network, rates: Mapping[str, Any], workers: int, pictures: int
 def _redis_commands(
     rate: float, sizes: Sequence[float], network: Network, redis: Mapping[str, float], workers: int
 ) -> float:
-    units = [network.units(size) for size in sizes]
-    on_tiles = sum(redis[f"commands_per_{network.kind_of_unit(each)}"] * each for each in units) / len(units)
+    on_tiles = sum(network.on_redis(size, redis, "commands") for size in sizes) / len(sizes)
     return rate * (redis["commands_per_job"] + on_tiles) + workers * redis["commands_per_worker_second"]
 
 

@@ -94,7 +94,7 @@ def networks(args: argparse.Namespace) -> Iterator[str]:
         yield f'task = "{manifest.task}"'
         yield f"scale = {manifest.scale}"
         yield f"work = {course.work if isinstance(course, Layout) else 1:.3f}"
-        yield f"tile = {one_pass.ladder(manifest.lattice, manifest.scale)[-1]}"
+        yield f"tiles = {list(one_pass.ladder(manifest.lattice, manifest.scale))}"
         yield f"halo = {registry.find(manifest.name).halo}"
         yield f"lattice = {manifest.lattice}"
         yield f"gigamacs_per_unit = {count(network, 256).macs / 1e9:.3f}"

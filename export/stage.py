@@ -74,7 +74,7 @@ class Options:
 
     def ladder(self, lattice: int, scale: int = 1) -> tuple[int, ...]:
         """The tiles for a network of this lattice and scale, rising."""
-        usual = TILES if scale <= 2 else TILES_ENLARGED
+        usual: tuple[int, ...] = TILES if scale <= 2 else TILES_ENLARGED
         if self.in_one_pass and lattice >= WIDE_LATTICE:
             usual = (*usual, TILE_OF_WIDE_LATTICE)
         return tuple(sorted({-(-tile // lattice) * lattice for tile in self.tiles or usual}))
