@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from export import ladder, staged, storage
 from export import manifest as manifests
-from export import staged, storage
 from export.manifest import Attention, Backend, Manifest, ManifestError, Precision
 from models import registry
 from models.registry import Card
@@ -29,6 +29,7 @@ class Request:
     precision: Precision | None = None
     attention: Attention | None = None
     only_missing: bool = False
+    one_pass: bool = False
 
     @property
     def steps(self) -> int:
@@ -76,13 +77,17 @@ def make(
             request.precision or "fp32",
             request.attention,
             trust_halo=request.only_missing and not request.tiles,
+            one_pass=request.one_pass,
         )
         with storage.replacing(request.root, name) as folder:
             return stage.export(load(), folder, options, on_step)
 
 
 def present(card: Card, request: Request) -> bool:
-    """Whether there is an unaltered artifact of the card's weights and standing; in the precision asked for, if any."""
+    """Whether there is an unaltered artifact of the card's weights and standing.
+
+    In the precision asked for, if any; and with the tiles that one pass wants, if it is asked for.
+    """
     folder = request.root / card.name
     try:
         manifest = manifests.load(folder)
@@ -91,4 +96,9 @@ def present(card: Card, request: Request) -> bool:
     except ManifestError:
         return False
     told = manifest.weights_sha256, manifest.default  # two defaults of a task would be one by chance
-    return told == (card.sha256, card.default) and request.precision in (None, manifest.precision)
+    wanted = ladder.usual(manifest.scale, manifest.lattice, one_pass=True) if request.one_pass else ()
+    return (
+        told == (card.sha256, card.default)
+        and request.precision in (None, manifest.precision)
+        and (request.tiles is not None or manifest.tiles[-1] >= max(wanted, default=0))
+    )

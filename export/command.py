@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from pydantic import TypeAdapter, ValidationError
 from tqdm import tqdm
 
 from export import artifact, several, storage
 from export.artifact import Request
-from export.manifest import Attention, Backend, Manifest, Precision
+from export.manifest import ENGINES, Attention, Backend, Manifest, Precision
 from export.several import Outcome
 from models import registry
 
@@ -44,8 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tiles",
         type=sides,
         metavar="SIDE,...",
-        help="tile ladder (default 256,512, and 192,384 to enlarge 3 or 4 times; 1024 as well for IPT-V2 and KiT where"
-        " they are for an engine or in half precision)",
+        help="tile ladder (default 256,512, and 192,384 to enlarge 3 or 4 times)",
+    )
+    parser.add_argument(
+        "--one-pass",
+        action="store_true",
+        help="add tiles of 1024 for IPT-V2 and KiT, for large pictures in one pass: so they go on TensorRT, in half"
+        " precision and with UNSEAM_ONE_PASS (default: what UNSEAM_BACKEND and UNSEAM_ONE_PASS say)",
     )
     parser.add_argument("--precision", choices=get_args(Precision), help="of the graphs' products (default fp32)")
     parser.add_argument(
@@ -95,7 +102,17 @@ def _request(args: argparse.Namespace) -> Request:
         precision=args.precision,
         attention=args.attention,
         only_missing=args.missing,
+        one_pass=args.one_pass or _one_pass_here(),
     )
+
+
+def _one_pass_here() -> bool:
+    """Whether the settings of the service, if they are this process's too, have large pictures go in one pass."""
+    told = os.environ.get("UNSEAM_ONE_PASS") or "false"
+    try:
+        return os.environ.get("UNSEAM_BACKEND") in ENGINES or TypeAdapter(bool).validate_python(told)
+    except ValidationError:
+        raise UsageError(f"UNSEAM_ONE_PASS is true or false, not {told!r}") from None
 
 
 def _wanted(args: argparse.Namespace, request: Request) -> list[str]:

@@ -18,6 +18,7 @@ FORMAT: Final = 1
 FILE_NAME = "manifest.json"
 
 Backend = Literal["onnx", "openvino", "tensorrt", "tensorrt-rtx", "torch"]
+ENGINES: Final[tuple[Backend, ...]] = ("tensorrt", "tensorrt-rtx")  # made for whole tiles of one size
 Precision = Literal["fp32", "fp16", "bf16"]
 Attention = Literal["mask", "gather", "operator"]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

@@ -15,14 +15,13 @@ import torch
 
 from export import parity, runners, to_onnx, to_tensorrt
 from export.divergence import first_divergence
-from export.manifest import Backend, Parity, Precision, Speed
+from export.manifest import ENGINES, Backend, Parity, Precision, Speed
 from export.parity import Expected, Figures, Tiles
 from export.precision import lower
 from export.runners import BackendError, Runner
 from export.to_onnx import ExportError
 from models.network import RestorationNetwork
 
-ENGINES: Final = ("tensorrt", "tensorrt-rtx")
 _RUNS: Final = 2  # timed, after the parity check has warmed up
 # How far a layer's output may be off, relative where it exceeds 1, before it is called the one that diverged.
 _LAYER_TOLERANCE: Final = {"fp32": parity.MAX_ABS_FP32, "fp16": 0.01, "bf16": 0.05}

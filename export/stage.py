@@ -8,22 +8,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from export import ladder, runners, seams, segments, staged, to_onnx, variants
 from export import manifest as manifests
-from export import runners, seams, segments, staged, to_onnx, variants
 from export.fold import fold
-from export.manifest import Attention, Backend, File, Graph, Manifest, Parity, Precision, Seams, Speed, Weights
+from export.manifest import ENGINES, Attention, Backend, File, Graph, Manifest, Parity, Precision, Seams, Speed, Weights
 from export.parity import answers
-from export.proof import ENGINES, Candidate, prove
+from export.proof import Candidate, prove
 from export.runners import Runner
 from export.subject import Subject
 from export.swap import swap
 from models.network import RestorationNetwork
 from models.segments import SegmentedNetwork
 
-TILES: Final = (256, 512)
-TILES_ENLARGED: Final = (192, 384)  # where the answer has 9 or 16 times the pixels: memory and patience are finite
-WIDE_LATTICE: Final = 128  # tiles of 512 that start on it leave half a side to the core, and to halos 128 pixels
-TILE_OF_WIDE_LATTICE: Final = 1024
 WEIGHTS_FILE: Final = "weights.safetensors"
 
 Step = Callable[[str], object]
@@ -39,11 +35,12 @@ class Options:
 
     Attributes:
         backends: to be checked and recorded besides ONNX Runtime; by default OpenVINO, in float32 where installed.
-        tiles: sides of the tile ladder; each is raised to a multiple of the network's lattice. None chooses by scale,
-            and adds a large tile on a wide lattice where pictures take the network in one pass.
+        tiles: sides of the tile ladder; each is raised to a multiple of the network's lattice. None chooses.
         precision: of the graphs.
         attention: how graphs compute key-semantic attention, where a network has it; None chooses by measurement.
         trust_halo: take the halo that came with the weights without measuring it again.
+        one_pass: pictures larger than a tile will take the network in one pass, though segments may be there; so they
+            do on engines and in half precision anyway.
     """
 
     backends: tuple[Backend, ...] = ()
@@ -51,6 +48,7 @@ class Options:
     precision: Precision = "fp32"
     attention: Attention | None = None
     trust_halo: bool = False
+    one_pass: bool = False
 
     def __post_init__(self) -> None:
         chosen = self.backends
@@ -67,17 +65,14 @@ class Options:
             raise OptionsError("OpenVINO takes no operator of ours: choose mask or gather, or leave openvino out")
         object.__setattr__(self, "backends", tuple(dict.fromkeys(chosen)))
 
-    @property
-    def in_one_pass(self) -> bool:
-        """Whether larger pictures take the network whole, tile by tile: on engines, and where there are no segments."""
-        return self.precision != "fp32" or any(backend in ENGINES for backend in self.backends)
+        segmented = self.precision == "fp32" and not any(backend in ENGINES for backend in self.backends)
+        object.__setattr__(self, "one_pass", self.one_pass or not segmented)
 
     def ladder(self, lattice: int, scale: int = 1) -> tuple[int, ...]:
         """The tiles for a network of this lattice and scale, rising."""
-        usual: tuple[int, ...] = TILES if scale <= 2 else TILES_ENLARGED
-        if self.in_one_pass and lattice >= WIDE_LATTICE:
-            usual = (*usual, TILE_OF_WIDE_LATTICE)
-        return tuple(sorted({-(-tile // lattice) * lattice for tile in self.tiles or usual}))
+        if self.tiles:
+            return ladder.raised(self.tiles, lattice)
+        return ladder.usual(scale, lattice, one_pass=self.one_pass)
 
 
 def export(subject: Subject, folder: Path, options: Options, on_step: Step = lambda step: None) -> Manifest:

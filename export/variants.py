@@ -12,8 +12,7 @@ from typing import Final
 import numpy as np
 
 from export import plugin, runners, to_onnx
-from export.manifest import Attention, Backend, Variant
-from export.proof import ENGINES
+from export.manifest import ENGINES, Attention, Backend, Variant
 from export.runners import BackendError, Runner
 from export.swap import swap
 from models.network import RestorationNetwork

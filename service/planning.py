@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final, Literal
 
-from export.manifest import Manifest
+from export.manifest import ENGINES, Manifest
 from export.staged import Staged
 from imaging import mosaic, tiling
 from imaging.errors import PlanError
@@ -21,7 +21,6 @@ from imaging.tiling import Plan
 from service.catalogue import Artifact
 
 TILE_UNIT_PIXELS: Final = 256 * 256
-ENGINES: Final = ("tensorrt", "tensorrt-rtx")
 
 Course = Plan | Layout
 Mode = Literal["whole", "staged", "bounded"]

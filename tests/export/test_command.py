@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from export import command, custom_operator, parity, runners, stage, staged, to_onnx
+from export import artifact, command, custom_operator, parity, runners, stage, staged, to_onnx
 from export import manifest as manifests
 from export import subject as subjects
 from export.checkpoint import CheckpointError
@@ -118,6 +118,7 @@ def test_a_wide_lattice_has_large_tiles_where_pictures_take_the_network_in_one_p
     assert Options().ladder(128) == (256, 512)
     assert Options(backends=("tensorrt",)).ladder(128) == (256, 512, 1024)
     assert Options(precision="fp16").ladder(128) == (256, 512, 1024)
+    assert Options(one_pass=True).ladder(128) == (256, 512, 1024)
     assert Options(backends=("tensorrt",)).ladder(64) == (256, 512)
     assert Options(backends=("tensorrt",), tiles=(256,)).ladder(128) == (256,)
 
@@ -183,8 +184,8 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
             license_note="",
         )
 
-    def missing() -> int:
-        export("--missing", "--to", "onnx", "--tiles", "64", "--artifacts", str(tmp_path), "--json")
+    def missing(*options: str) -> int:
+        export("--missing", "--to", "onnx", *options, "--artifacts", str(tmp_path), "--json")
         return len(json.loads(capsys.readouterr().out)["exported"])
 
     def small(made: Subject, folder: Path, *_: object) -> manifests.Manifest:
@@ -211,6 +212,33 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
     monkeypatch.setattr(registry, "cards", lambda: (card("1" * 64, default=False),))  # another became the default
     assert missing() == 1
     assert missing() == 0
+    assert missing("--one-pass") == 1  # its tiles are smaller than those that suit one pass
+    assert missing("--one-pass", "--tiles", "64") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "one_pass"),
+    [
+        ("UNSEAM_BACKEND", "tensorrt", True),
+        ("UNSEAM_BACKEND", "onnx", False),
+        ("UNSEAM_ONE_PASS", "true", True),
+        ("UNSEAM_ONE_PASS", "", False),
+    ],
+)
+def test_tiles_suit_the_service_that_the_settings_speak_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, one_pass: bool
+) -> None:
+    asked: list[artifact.Request] = []
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr(artifact, "of_card", lambda name, request, *_: asked.append(request))
+    export("ipt-v2-tiny-derain", "--artifacts", str(tmp_path))
+    assert asked[0].one_pass == one_pass
+
+
+def test_a_setting_that_is_neither_true_nor_false_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNSEAM_ONE_PASS", "perhaps")
+    with pytest.raises(command.UsageError, match="UNSEAM_ONE_PASS is true or false, not 'perhaps'"):
+        export("ipt-v2-tiny-derain")
 
 
 def made_manifest(subject: Subject, graph: manifests.Graph) -> manifests.Manifest:
