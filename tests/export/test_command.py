@@ -1,27 +1,22 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-import torch
 from safetensors.torch import save_file
 
-from export import artifact, command, custom_operator, parity, runners, stage, staged, to_onnx
+from export import artifact, command, parity, runners, stage, staged
 from export import manifest as manifests
 from export import subject as subjects
 from export.checkpoint import CheckpointError
-from export.manifest import Precision
-from export.stage import Options, OptionsError
 from export.subject import Subject, SubjectError
 from export.to_onnx import ExportError
-from models import build, registry
+from models import registry
 from models.network import RestorationNetwork
 
 CONFIG = "embed_dim = 8\ndepths = [2, 2]\nnum_heads = [1, 2]\ngrid = 4\nwindow = 16\ncell = 32\n"
@@ -79,48 +74,11 @@ def test_ones_own_checkpoint_becomes_an_artifact_that_every_backend_runs(
     np.testing.assert_allclose(run(inputs), parity.answers(network, inputs), atol=1e-5)
 
 
-def test_a_network_whose_graph_is_not_right_is_not_exported(
-    subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    honest = to_onnx.export
-
-    def wrong(network: RestorationNetwork, path: Path, tile: int, precision: Precision) -> int:
-        wrong_network = copy.deepcopy(network)
-        wrong_network.head.weight.data += 0.1
-        return honest(wrong_network, path, tile, precision)
-
-    monkeypatch.setattr(to_onnx, "export", wrong)
-    with pytest.raises(ExportError, match=r"ipt-v2-test on onnx is off by .* at tile 64: .* layer 'head' first"):
-        stage.export(subject, tmp_path, Options(backends=("onnx",), tiles=(64,)))
-    assert not (tmp_path / manifests.FILE_NAME).exists()
-
-
 def test_a_failed_export_leaves_no_artifact(own: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parity, "MAX_ABS_FP32", -1.0)
     with pytest.raises(ExportError):
         export(*own, "--to", "onnx")
     assert not (tmp_path / "artifacts" / "mine").exists()
-
-
-def test_tiles_are_raised_to_the_lattice() -> None:
-    assert Options(tiles=(256, 512)).ladder(128) == (256, 512)
-    assert Options(tiles=(256, 512)).ladder(96) == (288, 576)
-    assert Options(tiles=(100, 256)).ladder(256) == (256,)
-
-
-def test_networks_that_enlarge_much_have_smaller_tiles() -> None:
-    assert Options().ladder(64, scale=2) == (256, 512)
-    assert Options().ladder(32, scale=4) == (192, 384)
-    assert Options(tiles=(256,)).ladder(32, scale=4) == (256,)
-
-
-def test_a_wide_lattice_has_large_tiles_where_pictures_take_the_network_in_one_pass() -> None:
-    assert Options().ladder(128) == (256, 512)
-    assert Options(backends=("tensorrt",)).ladder(128) == (256, 512, 1024)
-    assert Options(precision="fp16").ladder(128) == (256, 512, 1024)
-    assert Options(one_pass=True).ladder(128) == (256, 512, 1024)
-    assert Options(backends=("tensorrt",)).ladder(64) == (256, 512)
-    assert Options(backends=("tensorrt",), tiles=(256,)).ladder(128) == (256,)
 
 
 @pytest.mark.parametrize(
@@ -256,67 +214,3 @@ def made_manifest(subject: Subject, graph: manifests.Graph) -> manifests.Manifes
         graphs=(graph,),
         backends=("onnx",),
     )
-
-
-def test_a_halo_that_came_with_the_weights_is_measured_and_not_searched(subject: Subject, tmp_path: Path) -> None:
-    manifest = stage.export(replace(subject, halo=16), tmp_path, Options(backends=("onnx",), tiles=(64, 96)))
-    assert manifest.halo == 16
-    assert [(one.tile, one.halo) for one in manifest.seams] == [(64, 16)]  # the smallest tile with a core inside it
-
-
-def test_in_half_precision_files_and_manifest_say_so_and_the_torch_backend_rounds_as_well(
-    subject: Subject, tmp_path: Path
-) -> None:
-    model = copy.deepcopy(subject.model)
-    with torch.no_grad():
-        model.head.weight *= 0.1  # what a network adds to a picture is small once it is trained
-    options = Options(backends=("torch",), tiles=(64,), precision="bf16")
-    manifest = stage.export(replace(subject, model=model, halo=16), tmp_path, options)
-    assert manifest.precision == "bf16"
-    assert [graph.file for graph in manifest.graphs] == ["64-bf16.onnx"]
-    assert manifest.backends == ("torch",)
-    (figures,) = manifest.parity
-    assert 60 <= figures.psnr_db < 100
-
-
-def test_what_half_precision_makes_too_rough_is_not_exported(subject: Subject, tmp_path: Path) -> None:
-    model = copy.deepcopy(subject.model)
-    with torch.no_grad():
-        model.head.weight *= 1000
-    options = Options(tiles=(64,), precision="fp16")
-    with pytest.raises(ExportError, match=r"is at .* dB in fp16 \(at least 60 dB\) at tile 64: "):
-        stage.export(replace(subject, model=model), tmp_path, options)
-
-
-def test_bf16_needs_a_backend_that_computes_in_it() -> None:
-    for backends in ((), ("onnx", "torch")):
-        with pytest.raises(OptionsError, match="ONNX Runtime does not compute in bf16 on the CPU: choose tensorrt"):
-            Options(backends=backends, precision="bf16")
-
-
-def test_the_form_of_key_semantic_attention_can_be_chosen(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    config = replace(build.configs("semanir")["tiny_demosaic"], down=((), (1,)), up=((),))
-    model = build.create("semanir", config).eval()
-    demosaic = Subject(model, "own", 1, "demosaic", "semanir", None, "0" * 64, "", default=False, halo=16)
-    options = Options(backends=("onnx",), tiles=(64,), attention="operator", trust_halo=True)
-    manifest = stage.export(demosaic, tmp_path, options)
-    assert (manifest.attention, manifest.variants) == ("operator", ())
-    assert [node.op_type for node in custom_operator.nodes(onnx.load(tmp_path / "64-fp32.onnx"))] == [
-        "key_semantic_attention"
-    ]
-    staged_graphs = [onnx.load(path) for path in tmp_path.glob("staged-*.onnx")]
-    assert staged_graphs
-    assert not any(custom_operator.nodes(graph) for graph in staged_graphs)
-
-
-def test_openvino_takes_no_operator_of_ours() -> None:
-    assert Options(attention="operator").backends == ("onnx",)
-    with pytest.raises(OptionsError, match="choose mask or gather, or leave openvino out"):
-        Options(backends=("openvino",), attention="operator")
-
-
-def test_a_trusted_halo_costs_no_measurement(subject: Subject, tmp_path: Path) -> None:
-    options = Options(backends=("onnx",), tiles=(64,), trust_halo=True)
-    manifest = stage.export(replace(subject, halo=16), tmp_path, options)
-    assert (manifest.halo, manifest.seams) == (16, ())
