@@ -84,7 +84,7 @@ def make(
 
 
 def present(card: Card, request: Request) -> bool:
-    """Whether there is an unaltered artifact of the card's weights and standing.
+    """Whether there is an unaltered artifact of the card's weights, halo and standing.
 
     In the precision asked for, if any; and with the tiles that one pass wants, if it is asked for.
     """
@@ -99,6 +99,7 @@ def present(card: Card, request: Request) -> bool:
     wanted = ladder.usual(manifest.scale, manifest.lattice, one_pass=True) if request.one_pass else ()
     return (
         told == (card.sha256, card.default)
+        and manifest.halo == ladder.fitting(card.halo or manifest.halo, manifest.tiles[-1], manifest.lattice)
         and request.precision in (None, manifest.precision)
         and (request.tiles is not None or manifest.tiles[-1] >= max(wanted, default=0))
     )

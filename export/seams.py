@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from export import pictures
+from export.ladder import halos
 from export.manifest import Seams
 from export.parity import PSNR_CAP_DB
 from export.pictures import Picture
@@ -23,7 +24,6 @@ from models.network import RestorationNetwork
 
 MAX_LSB = 0.5  # below half an LSB no value moves by more than the rounding to 8 bits does
 CALIBRATED_LSB = MAX_LSB / 2  # on the few pictures of a calibration: there are always harder ones
-_MAX_WORK = 4.0  # pixels computed for each pixel kept; a halo beyond that costs more than it is worth
 
 
 def calibrate(
@@ -102,25 +102,6 @@ def _told(tried: Iterator[int], on_halo: Callable[[int], object]) -> Iterator[in
     for halo in tried:
         on_halo(halo)
         yield halo
-
-
-def halos(tile: int, lattice: int, above: int = 0) -> Iterator[int]:
-    """The halos worth trying, rising, of those `above` another.
-
-    Tiles advance by whole lattices, so of all halos that leave the same stride the largest one is free.
-    A tile of one lattice has no room for any: its only halo is 0.
-    """
-    if tile <= lattice and not above:
-        yield 0
-    for stride in range(tile - lattice, 0, -lattice):
-        halo = (tile - stride) // 2
-        if halo > above and (halo == lattice // 2 or (tile / stride) ** 2 <= _MAX_WORK):
-            yield halo
-
-
-def fitting(halo: int, tile: int, lattice: int) -> int:
-    """A weight's halo where tiles leave room for it at a tolerable price, else the largest one that they do."""
-    return min(halo, max(halos(tile, lattice)))
 
 
 def whole(network: RestorationNetwork, picture: Picture) -> NDArray[np.float32]:

@@ -108,7 +108,7 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
     plain = swap(folded, "mask") if attention == "operator" else exported  # segments run on CPUs
     if exact := options.precision == "fp32" and isinstance(plain, SegmentedNetwork):
         segments.export(plain, folder, subject.weights_sha256, on_step)
-    halo = seams.fitting(subject.halo, tiles[-1], network.lattice) if subject.halo else None
+    halo = ladder.fitting(subject.halo, tiles[-1], network.lattice) if subject.halo else None
     seen = () if options.trust_halo and halo else _seams(halo, exported, folder, graphs, speed, on_step)
     manifest = Manifest(
         name=subject.name,

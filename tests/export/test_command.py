@@ -125,7 +125,7 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
     capsys: pytest.CaptureFixture[str],
     save_artifact: Callable[[manifests.Manifest, Path], None],
 ) -> None:
-    def card(sha256: str, *, default: bool = True) -> registry.Card:
+    def card(sha256: str, *, default: bool = True, halo: int = 16) -> registry.Card:
         return registry.Card(
             name=subject.name,
             version=subject.version,
@@ -140,6 +140,7 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
             data="",
             commit="",
             license_note="",
+            halo=halo,
         )
 
     def missing(*options: str) -> int:
@@ -169,6 +170,9 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
     assert missing() == 1
     monkeypatch.setattr(registry, "cards", lambda: (card("1" * 64, default=False),))  # another became the default
     assert missing() == 1
+    monkeypatch.setattr(registry, "cards", lambda: (card("1" * 64, default=False, halo=8),))  # measured anew
+    assert missing() == 1
+    monkeypatch.setattr(registry, "cards", lambda: (card("1" * 64, default=False),))
     assert missing() == 0
     assert missing("--one-pass") == 1  # its tiles are smaller than those that suit one pass
     assert missing("--one-pass", "--tiles", "64") == 0

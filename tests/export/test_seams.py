@@ -76,14 +76,3 @@ def test_where_no_halo_is_enough_the_largest_tolerable_one_is_taken_and_the_figu
     figures = seams.calibrate(network, runner(network), 96)
     assert figures[-1].halo == 24  # half the tile's side is left: four times the work
     assert figures[-1].max_lsb > seams.CALIBRATED_LSB
-
-
-def test_of_the_halos_with_one_stride_the_largest_is_tried() -> None:
-    assert list(seams.halos(512, 128)) == [64, 128]
-    assert list(seams.halos(256, 128)) == [64]
-    assert list(seams.halos(128, 128)) == [0]
-    assert list(seams.halos(64, 8)) == [4, 8, 12, 16]
-
-
-def test_a_halo_that_a_tile_has_no_room_for_is_cut_to_the_largest_tolerable_one() -> None:
-    assert [seams.fitting(192, tile, 128) for tile in (128, 256, 512, 1024)] == [0, 64, 128, 192]
