@@ -42,6 +42,9 @@ ENTRYPOINT ["unseam", "export"]
 CMD ["--missing"]
 
 FROM exporter AS exported
+# As the workers have it: by these it knows which tiles they will want.
+ARG UNSEAM_BACKEND=
+ARG UNSEAM_ONE_PASS=
 RUN unseam export --all
 
 FROM ${BASE} AS artifacts
