@@ -18,14 +18,20 @@ from export import plugin
 from export.manifest import file_sha256
 
 MAX_BATCH: Final = 8
+MAX_PIXELS: Final = MAX_BATCH * 512 * 512  # a plan claims its memory for the largest batch, whether that comes or not
 
 
 class EngineError(ValueError):
     """TensorRT cannot parse or build a graph; the message is its own."""
 
 
+def largest_batch(side: int) -> int:
+    """Tiles of `side` x `side` that a plan takes at once: 8, or 2 of 1024."""
+    return max(1, min(MAX_BATCH, MAX_PIXELS // side**2))
+
+
 def build(trt: ModuleType, graph: Path, timing_cache: Path | None = None) -> bytes:
-    """Parse and build the graph for batches of 1 to 8 tiles; the serialized plan.
+    """Parse and build the graph for batches of 1 tile to `largest_batch`; the serialized plan.
 
     Args:
         trt: the module `tensorrt` (builds on a GPU only) or `tensorrt_rtx` (builds anywhere, for RTX cards).
@@ -46,7 +52,8 @@ def build(trt: ModuleType, graph: Path, timing_cache: Path | None = None) -> byt
     config = builder.create_builder_config()
     tiles = network.get_input(0)
     profile = builder.create_optimization_profile()
-    profile.set_shape(tiles.name, *((batch, *tiles.shape[1:]) for batch in (1, MAX_BATCH // 2, MAX_BATCH)))
+    largest = largest_batch(tiles.shape[-1])
+    profile.set_shape(tiles.name, *((batch, *tiles.shape[1:]) for batch in (1, max(1, largest // 2), largest)))
     config.add_optimization_profile(profile)
     if timing_cache:
         known = timing_cache.read_bytes() if timing_cache.is_file() else b""
@@ -93,7 +100,8 @@ def _fault(error: Any) -> str:
 
 def _key(trt: ModuleType, graph: Path, gpu: str) -> str:
     """One digest of everything a plan depends on."""
-    parts = (file_sha256(graph), trt.__name__, trt.__version__, gpu, f"batch 1..{MAX_BATCH}", plugin.identity(trt))
+    batches = f"up to {MAX_BATCH} tiles, {MAX_PIXELS} pixels"
+    parts = (file_sha256(graph), trt.__name__, trt.__version__, gpu, batches, plugin.identity(trt))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

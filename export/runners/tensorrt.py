@@ -12,14 +12,14 @@ from cuda.bindings import runtime as cuda
 from numpy.typing import NDArray
 
 from export.runners import BackendError, Runner, cuda_index
-from export.to_tensorrt import MAX_BATCH, cached
+from export.to_tensorrt import cached, largest_batch
 from imaging.errors import OutOfMemory
 
 PACKAGE = "tensorrt"
 
 
 def load(path: Path, *, device: str = "cuda", threads: int | None = None, package: str = PACKAGE) -> Runner:
-    """Make the engine of an ONNX graph; batches beyond 8 tiles run in parts. See `export.runners.load`."""
+    """Make the engine of an ONNX graph; batches beyond the plan's largest run in parts. See `export.runners.load`."""
     trt = import_module(package)
     index = cuda_index(device, package)
     if index is None:
@@ -44,7 +44,8 @@ class _Execution:
         self._input = next(name for name in names if modes[name] == trt.TensorIOMode.INPUT)
         self._output = next(name for name in names if modes[name] == trt.TensorIOMode.OUTPUT)
         self._stream = _checked(cuda.cudaStreamCreate())
-        self._buffers = {name: _checked(cuda.cudaMalloc(MAX_BATCH * self._bytes_of_one(name))) for name in names}
+        self._batch = largest_batch(engine.get_tensor_shape(self._input)[-1])
+        self._buffers = {name: _checked(cuda.cudaMalloc(self._batch * self._bytes_of_one(name))) for name in names}
         for name, address in self._buffers.items():
             self._context.set_tensor_address(name, int(address))
 
@@ -52,8 +53,9 @@ class _Execution:
         """See `export.runners.Runner`."""
         _checked(cuda.cudaSetDevice(self._index))  # the calling thread's own setting
         restored = np.empty((len(tiles), *self._engine.get_tensor_shape(self._output)[1:]), dtype=np.float32)
-        for start in range(0, len(tiles), MAX_BATCH):
-            self._run(np.ascontiguousarray(tiles[start : start + MAX_BATCH]), restored[start : start + MAX_BATCH])
+        for start in range(0, len(tiles), self._batch):
+            part = slice(start, start + self._batch)
+            self._run(np.ascontiguousarray(tiles[part]), restored[part])
         return restored
 
     def _run(self, tiles: NDArray[np.float32], restored: NDArray[np.float32]) -> None:

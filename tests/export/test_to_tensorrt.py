@@ -19,8 +19,8 @@ def small(tmp_path: Path) -> Path:
     return saved(tmp_path, "Relu")
 
 
-def saved(folder: Path, operator: str) -> Path:
-    shape = ["batch", 3, 16, 16]
+def saved(folder: Path, operator: str, side: int = 16) -> Path:
+    shape = ["batch", 3, side, side]
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in (to_onnx.INPUT, to_onnx.OUTPUT)]
     node = helper.make_node(operator, [to_onnx.INPUT], [to_onnx.OUTPUT])
     graph = helper.make_graph([node], "small", ends[:1], ends[1:])
@@ -30,6 +30,12 @@ def saved(folder: Path, operator: str) -> Path:
 
 def test_an_exported_network_parses_and_builds_without_a_gpu(graph: Path) -> None:
     assert len(to_tensorrt.build(trt, graph)) > 10_000
+
+
+@pytest.mark.parametrize(("side", "batch"), [(16, 8), (512, 8), (768, 3), (1024, 2), (2048, 1)])
+def test_large_tiles_come_in_small_batches(tmp_path: Path, side: int, batch: int) -> None:
+    assert to_tensorrt.largest_batch(side) == batch
+    assert to_tensorrt.build(trt, saved(tmp_path, "Relu", side))
 
 
 def test_an_operator_that_is_not_supported_is_named(tmp_path: Path) -> None:
