@@ -120,8 +120,8 @@ class Trainer:
         )
         (self.run / "history.json").write_text(json.dumps(progress.history, indent=1))
         draw_curves(progress.history, self.run / "curves.png", self.recipe.name)
-        if _mean(psnr) >= progress.best_psnr:
-            progress.best_psnr = _mean(psnr)
+        if (score := self.validation.score(psnr)) >= progress.best_psnr:
+            progress.best_psnr = score
             checkpoint.save_weights(self.run / checkpoint.BEST, self.average.state, progress.began_from)
         sets = "  ".join(f"{name} {value:.2f} dB" for name, value in psnr.items())
         return f"step {progress.step}  loss {progress.loss:.5f}  {sets}"
@@ -144,8 +144,4 @@ class Trainer:
         self.generator.set_state(parts["generator"])
         if (self.run / checkpoint.BEST).exists():  # judged anew, as the recipe may have other validation sets by now
             load_weights(self.validated, self.run / checkpoint.BEST)
-            self.progress.best_psnr = _mean(self.validation.psnr(self.validated, self.device))
-
-
-def _mean(psnr: dict[str, float]) -> float:
-    return sum(psnr.values()) / max(len(psnr), 1)
+            self.progress.best_psnr = self.validation.score(self.validation.psnr(self.validated, self.device))

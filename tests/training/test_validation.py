@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from training.recipe import Recipe, ValidationSet
+from training.validation import ENOUGH_DB, HARMLESS_DB, Validation, quality
+
+RECIPE = """
+name = "test"
+task = "denoise"
+network = "ipt_v2"
+config = "tiny"
+[data]
+about = "one picture"
+clean = ["clean"]
+[degradation]
+kind = "noise"
+[schedule]
+steps = 1
+lr = 1e-3
+phases = [{ until = 1.0, patch = 16, batch = 1 }]
+[[validation]]
+name = "noisy"
+folder = "clean"
+[[validation]]
+name = "noisier"
+folder = "clean"
+[[validation]]
+name = "clean"
+folder = "clean"
+clean = true
+"""
+
+
+@pytest.fixture
+def validation(tmp_path: Path) -> Validation:
+    (tmp_path / "clean").mkdir()
+    Image.fromarray(np.full((16, 16, 3), 128, np.uint8)).save(tmp_path / "clean" / "grey.png")
+    return Validation(Recipe(**tomllib.loads(RECIPE)), tmp_path)
+
+
+def test_clean_pictures_count_only_as_far_as_they_are_harmed(validation: Validation) -> None:
+    harmless = {"noisy": 31.0, "noisier": 25.0, "clean": HARMLESS_DB}
+    assert validation.score(harmless) == 28.0
+    assert validation.score(harmless | {"clean": 100.0}) == 28.0
+    assert validation.score(harmless | {"clean": HARMLESS_DB - 2}) == 26.0
+
+
+def test_better_than_anyone_sees_counts_no_more() -> None:
+    picture = np.full((16, 16, 3), 0.5, np.float32)
+    assert quality(picture, picture, ValidationSet(name="noisy", folder="clean")) == ENOUGH_DB
+    assert quality(picture + 0.1, picture, ValidationSet(name="noisy", folder="clean")) == pytest.approx(20, abs=0.01)
