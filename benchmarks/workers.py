@@ -14,7 +14,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ import redis
 from PIL import Image
 
 from benchmarks import scene
+from benchmarks.ports import free_port
 from export import manifest as manifests
 from export import storage
 from service.catalogue import Catalogue
@@ -167,7 +167,7 @@ def _restored(address: str, task: str, content: bytes) -> tuple[dict[str, Any], 
 def _redis(folder: Path) -> Iterator[str]:
     if shutil.which("redis-server") is None:
         raise BenchError("redis-server is not installed")
-    port = _free_port()
+    port = free_port()
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
     with _process([*command, "--appendonly", "yes", "--logfile", str(folder / "redis.log")], {}):
         client = redis.Redis(port=port)
@@ -178,7 +178,7 @@ def _redis(folder: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _api(environment: Mapping[str, str]) -> Iterator[str]:
-    port = _free_port()
+    port = free_port()
     with _process([*SERVE, "--port", str(port)], environment):
         address = f"http://127.0.0.1:{port}"
         _await(lambda: httpx.get(f"{address}/healthz").status_code == 200, "the API does not start")
@@ -243,12 +243,6 @@ def _await(condition: Any, otherwise: str) -> None:
         if time.monotonic() > deadline:
             raise BenchError(otherwise)
         time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 def _text(found: Sharing) -> str:

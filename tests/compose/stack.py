@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,8 @@ from typing import Any, Final
 
 import httpx
 import yaml
+
+from benchmarks.ports import free_port
 
 ROOT: Final = Path(__file__).parents[2]
 WHEELS: Final = ROOT / "docker" / "wheels"
@@ -29,7 +30,7 @@ class Stack:
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.deploy = folder / "checkout" / "deploy"
         self._environment = environment
-        self._ports = {name: _free_port() for name in ("HTTP", "PROMETHEUS", "ALERTMANAGER", "GRAFANA")}
+        self._ports = {name: free_port() for name in ("HTTP", "PROMETHEUS", "ALERTMANAGER", "GRAFANA")}
         self._copy(folder / "checkout")
         address = "http://127.0.0.1:{}".format
         self.service = httpx.Client(base_url=address(self._ports["HTTP"]), timeout=300)
@@ -125,9 +126,3 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = 120) -
                 return time.monotonic() - start
         time.sleep(0.5)
     raise AssertionError(f"waited {seconds:.0f} s in vain for {what}")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port

@@ -44,7 +44,7 @@ def test_each_network_has_an_outcome_of_its_own(
         in_channels=3,
         out_channels=3,
         lattice=128,
-        halo=0,
+        halo=64,
         weights_sha256=card.sha256,
         default=card.default,
         graphs=(graph,),

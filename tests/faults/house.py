@@ -12,7 +12,9 @@ import time
 from pathlib import Path
 
 import httpx
-from redis_bench import RedisServer, free_port
+from redis_bench import RedisServer
+
+from benchmarks.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SERVICE = [sys.executable, "-c", "import sys; from service.cli import main; sys.exit(main())"]

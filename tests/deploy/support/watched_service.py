@@ -12,7 +12,6 @@ import http.server
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,8 @@ from typing import Any
 import httpx
 import onnx_inverter
 import yaml
+
+from benchmarks.ports import free_port
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 PROGRAMS = ("haproxy", "prometheus", "prometheus-redis-exporter", "redis-server")
@@ -53,9 +54,7 @@ class Watched:
 @contextlib.contextmanager
 def watched(folder: Path) -> Iterator[Watched]:
     """All of it, ready; whatever was started is ended."""
-    ports = {
-        name: _free_port() for name in ("redis", "api", "worker", "proxy", "watch", "redis-exporter", "prometheus")
-    }
+    ports = {name: free_port() for name in ("redis", "api", "worker", "proxy", "watch", "redis-exporter", "prometheus")}
     redis = f"redis://127.0.0.1:{ports['redis']}"
     environment = os.environ | {
         "UNSEAM_ARTIFACTS": str(onnx_inverter.write(folder / "artifacts")),
@@ -180,9 +179,3 @@ def _gpus() -> Iterator[int]:
 def _written(path: Path, text: str) -> Path:
     path.write_text(text)
     return path
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -17,6 +16,7 @@ import pytest
 import redis
 from service_bench import Bench, served
 
+from benchmarks.ports import free_port
 from imaging.codec import Limits
 from service.engine import Options
 from service.jobs import blobs, connection
@@ -26,12 +26,6 @@ from service.jobs.pace import Pace
 from service.jobs.worker import RestorationWorker
 from service.metrics import Metrics
 from service.settings import Settings
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 class RedisServer:
@@ -160,4 +154,4 @@ class RedisBench(Bench):
         return sorted(keys) + sorted(str(path) for path in self.blobs.rglob("*") if path.is_file())
 
 
-__all__ = ["RedisBench", "RedisServer", "ThreadWorker", "free_port", "served"]
+__all__ = ["RedisBench", "RedisServer", "ThreadWorker", "served"]

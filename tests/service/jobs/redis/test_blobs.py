@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from redis_bench import RedisBench, free_port
+from redis_bench import RedisBench
 from service_bench import inverted, pixels, png
 
+from benchmarks.ports import free_port
 from service.jobs import blobs
 from service.jobs.blobs import Blobs
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import redis
-from redis_bench import RedisBench, RedisServer, free_port
+from redis_bench import RedisBench, RedisServer
 from service_bench import inverted, pixels, png, wait_for, wait_for_state
 
+from benchmarks.ports import free_port
 from service.jobs import records
 
 RESTORE = "/restore?task=derain"
