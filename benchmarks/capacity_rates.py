@@ -79,11 +79,11 @@ def service(args: argparse.Namespace) -> Iterator[str]:
 
 def networks(args: argparse.Namespace) -> Iterator[str]:
     """What every network costs on one CPU core, measured on a picture that it has to cut."""
-    from export import stage
+    from export import ladder
     from models import build, registry
     from models.count import count
 
-    one_pass = stage.Options(backends=("tensorrt",))
+    shipped = {card.name: card.halo for card in registry.cards()}  # an artifact's halo is cut to its own tiles
     for artifact in Catalogue.read(args.artifacts).artifacts:
         manifest = artifact.manifest
         engine = Engine(artifact, Options(threads=1))
@@ -94,8 +94,8 @@ def networks(args: argparse.Namespace) -> Iterator[str]:
         yield f'task = "{manifest.task}"'
         yield f"scale = {manifest.scale}"
         yield f"work = {course.work if isinstance(course, Layout) else 1:.3f}"
-        yield f"tiles = {list(one_pass.ladder(manifest.lattice, manifest.scale))}"
-        yield f"halo = {registry.find(manifest.name).halo}"
+        yield f"tiles = {list(ladder.usual(manifest.scale, manifest.lattice, one_pass=True))}"
+        yield f"halo = {shipped.get(manifest.name) or manifest.halo}"
         yield f"lattice = {manifest.lattice}"
         yield f"gigamacs_per_unit = {count(network, 256).macs / 1e9:.3f}"
         engine.restore(noise[:256, :256], engine.chart(256, 256))  # everything loaded

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import torch
 
+from export import ladder
 from export.parity import answers
 from export.pictures import Picture, dead_leaves
 from export.seams import calibrate_rising
-from export.stage import Options
 from models.build import create, load_weights
 from models.registry import PATTERN, Card
 from training import degradations
@@ -87,15 +87,17 @@ def card_of(
 def calibrated_halo(recipe: Recipe, weights: Path) -> int:
     """The halo that keeps tiled pictures within half an LSB of untiled ones, so that no export has to search for it.
 
-    It is measured on the torch network and the ladder of engines, also on pictures damaged as the recipe has it: on a
+    It is measured on the torch network and the tiles of one pass, also on pictures damaged as the recipe has it: on a
     flawless one a network does little, and what it does reaches less far.
     """
     network = create(recipe.network, recipe.config)
     load_weights(network, weights)
     network.eval()
-    ladder = Options(backends=("tensorrt",)).ladder(network.lattice, network.scale)
     tried = calibrate_rising(
-        network, lambda tiles: answers(network, tiles), ladder, lambda pixels: _damaged(recipe, pixels * network.scale)
+        network,
+        lambda tiles: answers(network, tiles),
+        ladder.usual(network.scale, network.lattice, one_pass=True),
+        lambda pixels: _damaged(recipe, pixels * network.scale),
     )
     return tried[-1].halo
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -10,38 +9,18 @@ from PIL import Image
 from training.recipe import Recipe, ValidationSet
 from training.validation import ENOUGH_DB, HARMLESS_DB, Validation, quality
 
-RECIPE = """
-name = "test"
-task = "denoise"
-network = "ipt_v2"
-config = "tiny"
-[data]
-about = "one picture"
-clean = ["clean"]
-[degradation]
-kind = "noise"
-[schedule]
-steps = 1
-lr = 1e-3
-phases = [{ until = 1.0, patch = 16, batch = 1 }]
-[[validation]]
-name = "noisy"
-folder = "clean"
-[[validation]]
-name = "noisier"
-folder = "clean"
-[[validation]]
-name = "clean"
-folder = "clean"
-clean = true
-"""
+SETS = (
+    ValidationSet(name="noisy", folder="clean"),
+    ValidationSet(name="noisier", folder="clean"),
+    ValidationSet(name="clean", folder="clean", clean=True),
+)
 
 
 @pytest.fixture
 def validation(tmp_path: Path) -> Validation:
     (tmp_path / "clean").mkdir()
     Image.fromarray(np.full((16, 16, 3), 128, np.uint8)).save(tmp_path / "clean" / "grey.png")
-    return Validation(Recipe(**tomllib.loads(RECIPE)), tmp_path)
+    return Validation(Recipe.named("ipt-v2-tiny-denoise").model_copy(update={"validation": SETS}), tmp_path)
 
 
 def test_clean_pictures_count_only_as_far_as_they_are_harmed(validation: Validation) -> None:
