@@ -48,11 +48,12 @@ class RedisServer:
     def start(self) -> None:
         self.process = subprocess.Popen(self._command)
         deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and self.process.poll() is None:
             with contextlib.suppress(redis.RedisError):
                 if self.client.ping():
                     return
             time.sleep(0.02)
+        self.stop()
         raise AssertionError((self.folder / "log").read_text())
 
     def kill(self) -> None:
