@@ -13,14 +13,22 @@ from training.recipe import Phase, Recipe
 
 
 class RecipeBatches:
-    """Draws (input, target) batches of a recipe; `data` is the folder that the recipe's paths are relative to."""
+    """Draws (input, target) batches of a recipe; `data` is the folder that the recipe's paths are relative to.
+
+    Pictures that the recipe is validated on are left out, wherever they lie.
+    """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         options = dict(recipe.degradation)
-        excluded = []
+        excluded = [
+            path
+            for chosen in recipe.validation
+            if chosen.folder is not None
+            for path in pictures(data / chosen.folder, chosen.pictures)
+        ]
         if recipe.data.pairs is not None:
             pairs = data / recipe.data.pairs
-            excluded = [pair.clean for pair in read_pairs(pairs) if pair.name in recipe.data.held_out]
+            excluded += [pair.clean for pair in read_pairs(pairs) if pair.name in recipe.data.held_out]
             options |= {"pairs": pairs, "held_out": recipe.data.held_out}
         clean = [path for folder in recipe.data.clean for path in pictures(data / folder)]
         self.photographs = Photographs(without(clean, excluded), device)

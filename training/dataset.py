@@ -41,8 +41,16 @@ def read_pairs(folder: Path) -> list[Pair]:
         ]
 
 
-def pictures(folder: Path) -> list[Path]:
-    """List the pictures of a folder and of the folders in it, by name."""
+def pictures(folder: Path, names: Sequence[str] = ()) -> list[Path]:
+    """List the pictures of a folder and of the folders in it, by name; with `names`, those alone.
+
+    Raises:
+        DatasetError: one of `names` is not there.
+    """
+    if missing := [name for name in names if not (folder / name).is_file()]:
+        raise DatasetError(f"{folder} has no {', '.join(missing)}")
+    if names:
+        return [folder / name for name in names]
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
 
 

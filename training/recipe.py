@@ -63,15 +63,17 @@ class Data(_Part):
 class ValidationSet(_Part):
     """Pictures that are never trained on.
 
-    Either the held-out pairs of the set `pairs`, or the clean pictures of `folder` degraded by the recipe's degradation
-    with the fields of `degradation` changed. With `clean` the input is the clean picture itself: does it stay as it is?
-    Clean pictures are cut to sides that `multiple` divides, as the papers do before they make them smaller.
+    Either the held-out pairs of the set `pairs`, or the clean pictures of `folder` (all, or those that `pictures`
+    names) degraded by the recipe's degradation with the fields of `degradation` changed. With `clean` the input is the
+    clean picture itself: does it stay as it is? Clean pictures are cut to sides that `multiple` divides, as the papers
+    do before they make them smaller.
     `border` pixels are left out of PSNR and SSIM on every side; `luma` says which figure decides: Y or RGB.
     """
 
     name: str
     pairs: str | None = None
     folder: str | None = None
+    pictures: tuple[str, ...] = ()
     degradation: dict[str, Any] = {}
     clean: bool = False
     multiple: PositiveInt = 1
@@ -82,6 +84,8 @@ class ValidationSet(_Part):
     def _one_source(self) -> Self:
         if (self.pairs is None) == (self.folder is None):
             raise ValueError(f"validation set {self.name!r} needs either pairs or a folder")
+        if self.pictures and self.folder is None:
+            raise ValueError(f"validation set {self.name!r} names pictures, but not the folder that they lie in")
         return self
 
 

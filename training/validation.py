@@ -46,7 +46,7 @@ def examples(recipe: Recipe, chosen: ValidationSet, data: Path) -> Iterator[Exam
         return
     assert chosen.folder is not None
     degrade = degradations.create(**{**recipe.degradation, **chosen.degradation})
-    for index, path in enumerate(pictures(data / chosen.folder)):
+    for index, path in enumerate(pictures(data / chosen.folder, chosen.pictures)):
         target = read(path)
         target = target[: len(target) // chosen.multiple * chosen.multiple]
         target = target[:, : target.shape[1] // chosen.multiple * chosen.multiple]

@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 from training.batches import RecipeBatches
+from training.dataset import DatasetError
 from training.degradations.ranges import DegradationError
-from training.recipe import Recipe
+from training.recipe import Recipe, ValidationSet
 
 RECIPE = """
 name = "test"
@@ -62,3 +63,15 @@ def test_a_phase_has_the_recipes_degradation_with_its_own_changes(tmp_path: Path
 def test_a_phase_that_changes_what_is_not_there_is_refused_before_the_run(tmp_path: Path) -> None:
     with pytest.raises(DegradationError, match="sigmma"):
         RecipeBatches(recipe(tmp_path, "{ sigmma = [5, 5] }"), tmp_path, torch.device("cpu"))
+
+
+def test_pictures_that_a_recipe_is_validated_on_are_not_trained_on(tmp_path: Path) -> None:
+    read = recipe(tmp_path, "{}")
+    Image.new("RGB", (48, 40), (255, 255, 255)).save(tmp_path / "clean" / "white.png")
+    aside = ValidationSet(name="aside", folder="clean", pictures=("white.png",))
+    draw = RecipeBatches(read.model_copy(update={"validation": (aside,)}), tmp_path, torch.device("cpu"))
+    assert len(draw.photographs.photographs) == 1
+    assert float(draw.photographs.photographs[0].max()) == 128
+    aside = aside.model_copy(update={"pictures": ("wight.png",)})
+    with pytest.raises(DatasetError, match="wight"):
+        RecipeBatches(read.model_copy(update={"validation": (aside,)}), tmp_path, torch.device("cpu"))

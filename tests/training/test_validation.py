@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from training.recipe import Recipe, ValidationSet
-from training.validation import ENOUGH_DB, HARMLESS_DB, Validation, quality
+from training.validation import ENOUGH_DB, HARMLESS_DB, Validation, examples, quality
 
 SETS = (
     ValidationSet(name="noisy", folder="clean"),
@@ -34,3 +34,11 @@ def test_better_than_anyone_sees_counts_no_more() -> None:
     picture = np.full((16, 16, 3), 0.5, np.float32)
     assert quality(picture, picture, ValidationSet(name="noisy", folder="clean")) == ENOUGH_DB
     assert quality(picture + 0.1, picture, ValidationSet(name="noisy", folder="clean")) == pytest.approx(20, abs=0.01)
+
+
+def test_a_set_may_be_some_of_a_folders_pictures(tmp_path: Path) -> None:
+    for name in "abc":
+        Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(tmp_path / f"{name}.png")
+    chosen = ValidationSet(name="two", folder=".", pictures=("a.png", "c.png"))
+    shown = examples(Recipe.named("ipt-v2-tiny-denoise"), chosen, tmp_path)
+    assert [example.name for example in shown] == ["a.png", "c.png"]
