@@ -46,17 +46,17 @@ gallery: setup
 
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
-# One worker for each.
+# A worker for each.
 GPUS ?= $(shell nvidia-smi --list-gpus 2>/dev/null | grep -c .)
 
 up:
 	@test $(GPUS) -gt 0 || { echo "nvidia-smi lists no GPU here; make up-cpu does without" >&2; exit 2; }
-	deploy/prepare
-	cd deploy && $(COMPOSE) --profile gpu up --build --detach --scale worker=$(GPUS)
+	WORKERS=$(GPUS) deploy/prepare gpu
+	cd deploy && $(COMPOSE) up --build --detach
 
 up-cpu:
-	deploy/prepare
-	cd deploy && $(COMPOSE) -f docker-compose.yml -f compose.cpu.yml up --build --detach
+	deploy/prepare cpu
+	cd deploy && $(COMPOSE) up --build --detach
 
 # An engine of its own, hence root; ARGUMENTS=--help says more.
 test-compose: setup

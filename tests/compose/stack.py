@@ -19,7 +19,6 @@ from benchmarks.ports import free_port
 ROOT: Final = Path(__file__).parents[2]
 WHEELS: Final = ROOT / "docker" / "wheels"
 PROJECT: Final = "unseam-test"
-FILES: Final = ("-f", "docker-compose.yml", "-f", "compose.cpu.yml")
 WORKER: Final = "worker-cpu"
 UNAVAILABLE: Final = {"grafana"}  # no package has it; its dashboards' queries are asked of Prometheus here
 
@@ -49,7 +48,7 @@ class Stack:
                 shutil.copy2(ROOT / name, target)
         for wheel in WHEELS.glob("*.whl"):
             shutil.copy2(wheel, checkout / WHEELS.relative_to(ROOT))
-        subprocess.run([self.deploy / "prepare"], check=True)
+        subprocess.run([self.deploy / "prepare", "cpu"], check=True)
         lines = (self.deploy / ".env").read_text().splitlines()
         given = {f"{name}_PORT": str(port) for name, port in self._ports.items()}
         given |= {"COMPOSE_PROJECT_NAME": PROJECT, "UNSEAM_THREADS": "1", "UNSEAM_SWEEP_S": "5"}
@@ -57,12 +56,12 @@ class Stack:
         (self.deploy / ".env").write_text("\n".join([*lines, *(f"{name}={value}" for name, value in given.items())]))
 
     def compose(self, *words: str, **options: Any) -> str:
-        """docker-compose with the stack's files; what it printed."""
-        return self.run("docker-compose", *FILES, *words, **options)
+        """docker-compose as deploy/.env has it; what it printed."""
+        return self.run("docker-compose", *words, **options)
 
     def run(self, *words: str, check: bool = True) -> str:
         """A command in deploy/, with its words in the error if it fails."""
-        environment = self._environment | {"PROJECT_FILES": " ".join(FILES), "COMPOSE": "docker-compose", "BUILD": "no"}
+        environment = self._environment | {"COMPOSE": "docker-compose", "BUILD": "no"}
         done = subprocess.run(words, cwd=self.deploy, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0 or not check, f"{' '.join(words)}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout
@@ -103,7 +102,7 @@ class Stack:
 
     def down(self) -> None:
         """Remove containers, networks and volumes."""
-        self.compose("--profile", "gpu", "down", "--volumes", "--remove-orphans", "--timeout", "20")
+        self.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
 
 
 @contextlib.contextmanager

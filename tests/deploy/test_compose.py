@@ -12,24 +12,31 @@ import pytest
 import yaml
 
 OURS = ("api", "worker", "janitor", "exporter")
-FILES = {"gpu": ["docker-compose.yml"], "cpu": ["docker-compose.yml", "compose.cpu.yml"]}
+KINDS = ("gpu", "cpu")
 
 
-@pytest.fixture(scope="module", params=FILES)
+@pytest.fixture(scope="module", params=KINDS)
 def stack(
     request: pytest.FixtureRequest, deploy: Path, program: Callable[[str], str], tmp_path_factory: Any
 ) -> dict[str, Any]:
-    return _config(program("docker-compose"), deploy, tmp_path_factory.mktemp("stack"), FILES[request.param])
+    return _config(program("docker-compose"), _prepared(deploy, tmp_path_factory.mktemp("stack"), request.param))
 
 
-def _config(compose: str, deploy: Path, folder: Path, files: list[str], **environment: str) -> dict[str, Any]:
-    """The stack as docker-compose reads it, made ready by deploy/prepare in a copy."""
+def _prepared(deploy: Path, folder: Path, *kind: str, **environment: str) -> Path:
+    """A copy of deploy/, made ready by its script."""
     copy = folder / "deploy"
     shutil.copytree(deploy, copy, ignore=shutil.ignore_patterns(".env", "secrets"))
-    subprocess.run([copy / "prepare"], check=True)
-    command = [compose, *(part for name in files for part in ("-f", name)), "config"]
+    subprocess.run([copy / "prepare", *kind], check=True, env={"PATH": os.environ["PATH"]} | environment)
+    return copy
+
+
+def _config(compose: str, prepared: Path, **environment: str) -> dict[str, Any]:
+    """The stack as docker-compose reads it."""
     environment["PATH"] = os.environ["PATH"]
-    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=60, env=environment, check=False)
+    command = [compose, "config"]
+    done = subprocess.run(
+        command, cwd=prepared, capture_output=True, text=True, timeout=60, env=environment, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "WARN" not in done.stderr.upper(), done.stderr
     loaded: dict[str, Any] = yaml.safe_load(done.stdout)
@@ -39,8 +46,9 @@ def _config(compose: str, deploy: Path, folder: Path, files: list[str], **enviro
 def test_further_hosts_are_let_in_at_the_private_address_alone(
     deploy: Path, program: Callable[[str], str], tmp_path: Path
 ) -> None:
-    files = ["docker-compose.yml", "compose.hosts.yml"]
-    services = _config(program("docker-compose"), deploy, tmp_path, files, PRIVATE_ADDRESS="10.1.2.3")["services"]
+    files = "docker-compose.yml:compose.hosts.yml"
+    prepared = _prepared(deploy, tmp_path, "gpu")
+    services = _config(program("docker-compose"), prepared, COMPOSE_FILE=files, PRIVATE_ADDRESS="10.1.2.3")["services"]
     for name in ("redis", "worker", "dcgm-exporter"):
         assert services[name]["ports"], name
         assert all(str(port).startswith("10.1.2.3:") for port in services[name]["ports"]), name
@@ -116,7 +124,36 @@ def test_whatever_a_worker_writes_lies_in_a_volume(stack: dict[str, Any], deploy
 def test_a_cpu_worker_answers_to_the_name_that_prometheus_asks_for(stack: dict[str, Any]) -> None:
     if worker := stack["services"].get("worker-cpu"):
         assert worker["networks"]["default"]["aliases"] == ["worker"]
-        assert "deploy" not in worker
+        assert "resources" not in worker["deploy"]
+
+
+def test_every_command_means_the_stack_that_the_host_was_prepared_for(
+    deploy: Path, program: Callable[[str], str], tmp_path: Path
+) -> None:
+    prepared = _prepared(deploy, tmp_path, "gpu", WORKERS="3")
+    services = _config(program("docker-compose"), prepared)["services"]
+    assert services["worker"]["deploy"]["replicas"] == 3
+    assert "worker-cpu" not in services
+    assert "COMPOSE_PROFILES=gpu\n" in (prepared / ".env").read_text()
+    environment = {"PATH": os.environ["PATH"], "WORKERS": "4"}
+    subprocess.run([prepared / "prepare", "gpu"], check=True, env=environment)
+    assert "WORKERS=3\n" in (prepared / ".env").read_text(), "what the host's owner may have changed is kept"
+    refused = subprocess.run([prepared / "prepare", "cpu"], capture_output=True, text=True, env=environment)
+    assert refused.returncode == 2
+    assert "compose.cpu.yml" in refused.stderr
+
+
+def test_a_new_password_reaches_the_stacks_own_redis_and_no_other(deploy: Path, tmp_path: Path) -> None:
+    prepared = _prepared(deploy, tmp_path, "cpu")
+    secrets = prepared / "secrets"
+    old = (secrets / "redis_url").read_text()
+    for address in (old, "rediss://:other@10.0.0.5:6379/0"):
+        (secrets / "redis_url").write_text(address)
+        (secrets / "redis_password").unlink()
+        subprocess.run([prepared / "prepare"], check=True)
+        password, now = (secrets / "redis_password").read_text(), (secrets / "redis_url").read_text()
+        assert now == (f"redis://:{password}@redis:6379/0" if address == old else address)
+        assert now != old
 
 
 def test_the_proxy_takes_its_configuration(deploy: Path, program: Callable[[str], str]) -> None:

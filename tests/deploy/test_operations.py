@@ -47,7 +47,7 @@ def test_a_gpu_host_gets_a_worker_for_each_gpu_and_another_is_told_what_to_do() 
         command = ["make", *words, "up"]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
-    assert "--profile gpu up --build --detach --scale worker=3" in make("--dry-run", "GPUS=3").stdout
+    assert "WORKERS=3 deploy/prepare gpu" in make("--dry-run", "GPUS=3").stdout
     refused = make("GPUS=0")
     assert refused.returncode != 0
     assert "make up-cpu" in refused.stderr
