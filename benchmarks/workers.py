@@ -113,7 +113,7 @@ def measure(artifacts: Path, task: str, side: int, wait_ms: float | None = None)
             "UNSEAM_BLOBS": f"{name}/blobs",
             "UNSEAM_SPOOL": f"{name}/spool",
             "UNSEAM_ONE_PASS": "true",
-            "UNSEAM_LARGE_TILES": "1",
+            "UNSEAM_LARGE_TILE_UNITS": "1",
             "UNSEAM_THREADS": "1",
         }
         with _api(environment) as address:

@@ -49,6 +49,12 @@ class Metrics:
             registry=registry,
         )
         self.tiles = Counter("unseam_tiles", "Tiles run through a network.", ["task", "backend"], registry=registry)
+        self.tile_units = Counter(
+            "unseam_tile_units",
+            "Work done, in tile units (256 x 256 pixels through a network).",
+            ["task", "backend"],
+            registry=registry,
+        )
         self.batch_size = Histogram(
             "unseam_batch_size", "Tiles in one call of a network.", buckets=BATCH_TILES, registry=registry
         )

@@ -44,15 +44,19 @@ class Settings(BaseSettings):
     )
     one_pass: bool = Field(
         False,
-        description="take tiles through the whole network at once, even where its segments are exact: off by half a "
-        "level of 8 bits at most, but all workers share a large picture's tiles",
+        description="take tiles through the whole network at once, even where its segments are exact: off by about "
+        "half a level of 8 bits where tiles are large enough (1024 for IPT-V2 and KiT), but all workers share a large "
+        "picture's tiles",
     )
     codec_threads: int = Field(1, ge=1, le=64, description="threads that decode, and as many that encode")
     jobs_at_once: int = Field(
         4, ge=1, le=256, description="pictures restored at the same time; their tiles share batches"
     )
-    large_tiles: int = Field(
-        64, ge=1, description="pictures of more tiles are restored one after the other, beside the others"
+    large_tile_units: float = Field(
+        64,
+        ge=0,
+        description="pictures of more work are restored one after the other, beside the others; one unit is 256 x 256 "
+        "pixels through the network",
     )
 
     max_body_bytes: int = Field(256 * MIB, ge=1, description="largest upload")

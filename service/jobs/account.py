@@ -101,10 +101,12 @@ class Account:
             if self._release(args=[attempt.job_id, attempt.number]):
                 self.put_back(attempt.job_id, attempt.execution)
 
-    def put_back(self, job_id: str, execution: Execution) -> None:
-        """Put a control job that was taken back in front of its queue."""
-        queue = execution.queue
-        self._put_back(args=[queue.key, queue.intermediate_queue_key, execution.registry, execution.member, job_id])
+    def put_back(self, job_id: str, execution: Execution, *, behind: bool = False) -> None:
+        """Put a control job that was taken back in front of its queue, or behind it."""
+        queue, place = execution.queue, "behind" if behind else "front"
+        self._put_back(
+            args=[queue.key, queue.intermediate_queue_key, execution.registry, execution.member, job_id, place]
+        )
 
     def _tell(self, attempt: Attempt, state: State, **outcome: Any) -> bool:
         arguments = records.ending(

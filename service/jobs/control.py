@@ -32,9 +32,9 @@ def queues(connection: Redis) -> dict[str, Queue]:
     return {lane: Queue(name, connection=connection, serializer=JSONSerializer) for lane, name in QUEUES.items()}
 
 
-def enqueue(connection: Redis, job_id: str, order: Order, large_tiles: int, *, at_front: bool = False) -> bool:
+def enqueue(connection: Redis, job_id: str, order: Order, large_tile_units: float, *, at_front: bool = False) -> bool:
     """Put a job into its lane's queue; false if RQ has it already."""
-    queue = queues(connection)[lane(order, large_tiles)]
+    queue = queues(connection)[lane(order, large_tile_units)]
     try:
         queue.enqueue_call(
             RESTORE,

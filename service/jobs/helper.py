@@ -74,7 +74,7 @@ class Helper:
 
     def _help(self, job_id: str) -> None:
         job = records.read(self._redis, job_id)
-        if job is None or not self._worth_it(job_id):
+        if job is None or not self._inference.has(job.order.model) or not self._worth_it(job_id):
             return
         try:
             engine = self._inference.engine(job.order.model)

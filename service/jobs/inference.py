@@ -63,6 +63,10 @@ class Inference:
             raise RuntimeError("the engines did not load") from self.fault
         return self._engines[model]
 
+    def has(self, model: str) -> bool:
+        """Whether a network is among those that are warm, or will be."""
+        return any(artifact.manifest.name == model for artifact in self._catalogue.artifacts)
+
     def wait(self) -> None:
         """Wait until every engine is warm. Raises why they are not."""
         self._settled.wait()
@@ -93,6 +97,7 @@ class Inference:
                 self._metrics.oom_retries.inc()
                 return
             self._pace.observe(manifest.name, units, seconds)
+            self._metrics.tile_units.labels(manifest.task, engine.backend).inc(units)
             self._metrics.worker_last_progress.set_to_current_time()
 
         def observe_batch(tiles: NDArray[np.float32], seconds: float | None) -> None:

@@ -101,7 +101,7 @@ class Janitor:
         for entry, job_id in popped.items():
             if now - self._popped[entry] > LIFE_S:
                 log.warning("popped and not begun: %s", job_id)
-                self._put_back(args=[queue.key, key, "", "", job_id])
+                self._put_back(args=[queue.key, key, "", "", job_id, "front"])
 
     def _schedule(self) -> None:
         """Enqueue what waited for its retry; never later than its wait, whatever happened to the clock."""
@@ -133,7 +133,7 @@ class Janitor:
             job = records.read(self._redis, job_id)
             if job and not job.state.ended:
                 log.warning("accepted and not in the queue: %s", job_id)
-                control.enqueue(self._redis, job_id, job.order, self._settings.large_tiles, at_front=True)
+                control.enqueue(self._redis, job_id, job.order, self._settings.large_tile_units, at_front=True)
         self._missing = missing
 
     def _sweep(self) -> None:

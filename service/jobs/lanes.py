@@ -16,13 +16,13 @@ SMALL: Final = "small"
 LARGE: Final = "large"
 
 
-def lane(order: Order, large_tiles: int) -> str:
+def lane(order: Order, large_tile_units: float) -> str:
     """In which lane an order is done."""
-    return LARGE if order.tiles > large_tiles else SMALL
+    return LARGE if order.tile_units > large_tile_units else SMALL
 
 
 class Lanes:
-    """Pictures of more than `large_tiles` tiles go one at a time, the others `jobs_at_once`.
+    """Pictures of more than `large_tile_units` go one at a time, the others `jobs_at_once`.
 
     Both lanes' tiles meet in the batches: see `service.jobs.batching`.
     """
@@ -35,7 +35,7 @@ class Lanes:
                 inference, update, limits=limits, at_once=at_once, codec_threads=codec_threads, metrics=metrics
             )
 
-        self._large_tiles = settings.large_tiles
+        self._large_tile_units = settings.large_tile_units
         self._lanes = {SMALL: pipeline(settings.jobs_at_once, settings.codec_threads), LARGE: pipeline(1, 1)}
 
     def start(self) -> None:
@@ -45,7 +45,7 @@ class Lanes:
 
     def lane_of(self, order: Order) -> str:
         """In which lane an order is done."""
-        return lane(order, self._large_tiles)
+        return lane(order, self._large_tile_units)
 
     def put(self, work: Work) -> None:
         """Append to the waiting work of its lane."""

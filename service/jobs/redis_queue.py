@@ -208,7 +208,7 @@ class RedisQueue:
 
     async def _enqueue(self, job_id: str, order: Order) -> None:
         try:
-            await asyncio.to_thread(control.enqueue, self._blocking, job_id, order, self._settings.large_tiles)
+            await asyncio.to_thread(control.enqueue, self._blocking, job_id, order, self._settings.large_tile_units)
         except UNREACHABLE as error:  # it is accepted: the janitor enqueues what is not
             log.warning("job %s is not in the queue yet: %s", job_id, error)
 

@@ -30,7 +30,7 @@ from service.jobs.blobs import Blobs
 from service.jobs.connection import UNREACHABLE
 from service.jobs.helper import Helper
 from service.jobs.inference import Inference
-from service.jobs.job import State
+from service.jobs.job import Job, State
 from service.jobs.lanes import LARGE, SMALL, Lanes
 from service.jobs.leases import Shared
 from service.jobs.pace import Pace
@@ -74,6 +74,7 @@ class RestorationWorker(SimpleWorker):
             connection, self.name, self._attempts, pace, held=lambda: self._helper.held, watchdog=self._end_if_stalled
         )
         self._alone = False
+        self._lacking: set[str] = set()  # networks that jobs asked for
         self._lanes = Lanes(settings, inference, self._update, limits=limits, metrics=metrics)
         self._ended, self._recycling = 0, Recycling(settings)
 
@@ -190,6 +191,9 @@ class RestorationWorker(SimpleWorker):
 
     def _attempt(self, job_id: str, execution: Execution) -> None:
         """Begin an attempt; one that took workers down before is done with nothing beside it."""
+        job = records.read(self._redis, job_id)
+        if job and not job.state.ended and not self._inference.has(job.order.model):
+            return self._pass_on(job, execution)
         deaths = self._account.attempts(job_id)
         self._alone = 0 < deaths >= min(SUSPECT_AFTER, self._settings.max_attempts - 1)
         try:
@@ -198,23 +202,29 @@ class RestorationWorker(SimpleWorker):
                     self._attempts.wait_for(lambda: not len(self._attempts), POLL_S)
             if self._stop_requested:
                 self._account.put_back(job_id, execution)
-            elif number := self._account.start(job_id, execution):
-                attempt = self._begin(job_id, number, execution)
+            elif (number := self._account.start(job_id, execution)) and job:
+                attempt = self._begin(job, number, execution)
                 while self._alone and self._attempts.get(job_id) is attempt and not self._stop_requested:
                     self._attempts.wait_for(lambda: self._attempts.get(job_id) is not attempt, POLL_S)
         finally:
             self._alone = False
 
-    def _begin(self, job_id: str, number: int, execution: Execution) -> Attempt:
-        job = records.read(self._redis, job_id)
-        assert job is not None  # it was started just now
+    def _pass_on(self, job: Job, execution: Execution) -> None:
+        """Leave a job to a worker that has its network: where one is new, not every worker was started since."""
+        if job.order.model not in self._lacking:
+            log.warning("this worker has no network %s: its jobs are left to others", job.order.model)
+            self._lacking.add(job.order.model)
+        self._account.put_back(job.id, execution, behind=True)
+        time.sleep(POLL_S)  # it may be the only one in the queue
+
+    def _begin(self, job: Job, number: int, execution: Execution) -> Attempt:
         work = Work(
-            job_id,
+            job.id,
             job.order,
-            read=lambda: keep_trying(lambda: self._blobs.get(f"uploads/{job_id}")),
+            read=lambda: keep_trying(lambda: self._blobs.get(f"uploads/{job.id}")),
             write=lambda data: keep_trying(lambda: self._blobs.put(attempt.result_blob, data)),
         )
-        attempt = Attempt(job_id, number, job.order, self._lanes.lane_of(job.order), execution, work)
+        attempt = Attempt(job.id, number, job.order, self._lanes.lane_of(job.order), execution, work)
         if attempt.lane == LARGE and not self._alone:
             work.through = functools.partial(self._share, attempt)
         self._attempts.add(attempt)

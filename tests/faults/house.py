@@ -77,7 +77,7 @@ class House:
             "UNSEAM_RECORD_TTL_S": "1",
             "UNSEAM_SWEEP_S": "15",
             "UNSEAM_MAX_ATTEMPTS": "4",
-            "UNSEAM_LARGE_TILES": "60",
+            "UNSEAM_LARGE_TILE_UNITS": "3",
             "UNSEAM_DRAIN_S": "5",
             "UNSEAM_THREADS": "1",
             "PYTHONPATH": f"{ROOT}:{ROOT / 'tests/service/support'}",

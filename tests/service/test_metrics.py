@@ -10,6 +10,7 @@ CONTRACT = {
     "unseam_job_duration_seconds": ("task",),
     "unseam_stage_duration_seconds": ("task", "stage"),
     "unseam_tiles": ("task", "backend"),
+    "unseam_tile_units": ("task", "backend"),
     "unseam_batch_size": (),
     "unseam_megapixels": ("task",),
     "unseam_queue_jobs": (),

@@ -45,7 +45,10 @@ def test_metrics_count_requests_jobs_stages_tiles_and_pixels(client: httpx.Clien
         'unseam_model_info{backend="onnx",model="inverter",precision="fp32",version="1"} 1.0',
     ):
         assert line in text
-    assert re.search(r'unseam_tiles_total\{backend="onnx",task="derain"\} [1-9]', text)
+    for counter in ("tiles", "tile_units"):
+        assert re.search(
+            rf'unseam_{counter}_total\{{backend="onnx",task="derain"\}} (?!0\.0$)[0-9]', text, re.MULTILINE
+        )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from service_bench import Inverter, inverted, pixels, png, wait_for, wait_for_st
 
 RESTORE = "/restore?task=derain"
 ASYNC = {"Prefer": "respond-async"}
-LARGE = {"large_tiles": 4}
+LARGE = {"large_tile_units": 0.25}  # four of the bench's tiles
 
 
 def restored(client: httpx.Client, content: bytes) -> tuple[httpx.Response, dict[str, object]]:

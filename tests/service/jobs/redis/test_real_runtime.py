@@ -27,7 +27,7 @@ def real(bench: RedisBench, tmp_path: Path) -> RedisBench:
 
 
 def test_two_workers_make_the_bytes_of_one(real: RedisBench) -> None:
-    content, settings = png(900, 700), {"threads": 1, "large_tiles": 4}
+    content, settings = png(900, 700), {"threads": 1, "large_tile_units": 0.25}
 
     def restored(client: httpx.Client) -> bytes:
         job = client.post(RESTORE, content=content, headers={"Prefer": "respond-async"}).json()["id"]

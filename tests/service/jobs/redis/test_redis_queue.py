@@ -10,8 +10,9 @@ import httpx
 import numpy as np
 import pytest
 from redis_bench import RedisBench, RedisServer
-from service_bench import Bench, inverted, pixels, png, wait_for, wait_for_state
+from service_bench import Bench, inverted, manifest, pixels, png, wait_for, wait_for_state
 
+from service.catalogue import Artifact, Catalogue
 from service.jobs import connection, control, records
 
 RESTORE = "/restore?task=derain"
@@ -48,6 +49,23 @@ def test_a_job_waits_in_redis_until_a_worker_comes(bench: RedisBench) -> None:
             view = wait_for_state(client, second, "succeeded")
             assert view["tiles_done"] == view["tiles_total"] > 1
             assert set(view["stages_s"]) >= {"queue", "decode", "infer", "encode"}
+
+
+def test_a_worker_without_a_jobs_network_leaves_it_to_one_that_has_it(bench: RedisBench) -> None:
+    older = RedisBench(bench.folder.parent / "older", bench.server)
+    older.blobs = bench.blobs
+    older.catalogue = Catalogue([Artifact(bench.folder, manifest(name="former"))])
+    with bench.client() as client, older.worker():
+        job = submitted(client, png())
+        cancelled = submitted(client, png(seed=2))
+        time.sleep(2)
+        assert client.get(f"/jobs/{job}").json()["state"] == "queued"
+        client.delete(f"/jobs/{cancelled}")
+        with bench.worker():
+            wait_for_state(client, job, "succeeded")
+        assert client.get(f"/jobs/{cancelled}").json()["state"] == "cancelled"
+    assert older.runner.tiles == 0
+    assert not bench.server.client.zcard("rq:wip:unseam")
 
 
 def test_two_api_processes_are_one_service(bench: RedisBench) -> None:
