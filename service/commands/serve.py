@@ -1,4 +1,4 @@
-"""Answer HTTP requests, with the job queue inside the process."""
+"""Answer HTTP requests, with the job queue inside the process or, with UNSEAM_REDIS_URL, in Redis."""
 
 from __future__ import annotations
 
