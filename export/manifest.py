@@ -159,6 +159,11 @@ class Manifest(_Part):
         return self
 
     @property
+    def label(self) -> str:
+        """The network in a line, for X-Model: name, version and what its weights hash to."""
+        return f"{self.name}; version={self.version}; sha256={self.weights_sha256}"
+
+    @property
     def tiles(self) -> tuple[int, ...]:
         """The tile ladder, rising."""
         return tuple(graph.tile for graph in self.graphs)

@@ -73,7 +73,7 @@ class AsyncClient:
                     if job.ended:
                         return
                 raise httpx.RemoteProtocolError("the stream of events ended early")
-            except httpx.TransportError as error:
+            except (httpx.TransportError, ProblemError) as error:
                 await asyncio.sleep(patience.spend(request.url, error))
 
     async def result(self, job: Job) -> Restored:

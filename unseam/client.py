@@ -88,7 +88,7 @@ class Client:
                     if job.ended:
                         return
                 raise httpx.RemoteProtocolError("the stream of events ended early")
-            except httpx.TransportError as error:
+            except (httpx.TransportError, ProblemError) as error:
                 time.sleep(patience.spend(request.url, error))
 
     def result(self, job: Job) -> Restored:

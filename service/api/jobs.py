@@ -147,7 +147,7 @@ async def picture(request: Request, queue: JobQueue, job: Job) -> Response:
         "Cache-Control": "private, no-cache",
         "Content-Disposition": f'inline; filename="{job.order.task}-{job.id[:8]}.{extension}"',
         "Server-Timing": ", ".join(f"{stage};dur={seconds * 1e3:.1f}" for stage, seconds in job.stages.items()),
-        "X-Model": job.order.model_label,
+        "X-Model": job.result.model_label,
     }
     known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
     if request.method != "POST" and known & {etag, "*"}:

@@ -12,7 +12,6 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from export.manifest import Manifest
 from imaging.codec import Format, Limits
 from imaging.codec import Header as PictureHeader
 from imaging.codec.encoding import Keep
@@ -124,7 +123,6 @@ async def restore(
             order = Order(
                 task=parameters.task,
                 model=artifact.manifest.name,
-                model_label=label(artifact.manifest),
                 format=parameters.format or accepted_format(accept, _MEDIA_TYPES, picture.format),
                 quality=parameters.quality,
                 keep=parameters.keep,
@@ -160,11 +158,6 @@ async def restore(
     if idempotency_key is None:  # nobody else knows of this job: its file is room for others
         await parts.queue.cancel(job.id)
     return answer
-
-
-def label(manifest: Manifest) -> str:
-    """A network for the X-Model header: name, version and what its weights hash to."""
-    return f"{manifest.name}; version={manifest.version}; sha256={manifest.weights_sha256}"
 
 
 def _refuse_giant(picture: PictureHeader, scale: int, limits: Limits) -> None:

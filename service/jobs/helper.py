@@ -82,7 +82,7 @@ class Helper:
             plan = engine.chart(*image.shape[:2], pattern=job.order.pattern)
             if not isinstance(plan, Plan):  # in one pass alone are tiles independent of one another
                 return
-            ours = leases.fingerprint(engine, plan, job.order.model_label)
+            ours = leases.fingerprint(engine, plan)
             if self._redis.hget(f"unseam:tiles:{job_id}", "plan") == ours.encode():
                 self._compute(job, engine, image, plan)
         except UNREACHABLE:

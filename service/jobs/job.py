@@ -34,7 +34,6 @@ class Order:
     Attributes:
         task: a served task.
         model: the artifact's name.
-        model_label: the network with its version and digest, for X-Model.
         format: of the result.
         quality: of a lossy result, 1..100; None is the codec's default.
         keep: which metadata the result carries.
@@ -53,7 +52,6 @@ class Order:
 
     task: str
     model: str
-    model_label: str
     format: Format
     quality: int | None
     keep: Keep
@@ -85,6 +83,7 @@ class Result:
         sha256: of the file; its ETag.
         width: pixels.
         height: pixels.
+        model_label: the network that made it, with its version and digest, for X-Model.
     """
 
     media_type: str
@@ -92,6 +91,7 @@ class Result:
     sha256: str
     width: int
     height: int
+    model_label: str
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ record ends the sharing with it.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Sequence
@@ -37,9 +38,10 @@ APART_S: Final = 2.0  # after Redis was away, the picture is gone on with alone 
 FETCHES: Final = 4  # stored tiles that are read at the same time
 
 
-def fingerprint(engine: Engine, plan: Plan, model_label: str) -> str:
-    """What two workers must have in common to answer for the same tiles."""
-    return f"{model_label} {engine.backend} {engine.manifest.precision} {plan.tile_shape} {plan.halo} {len(plan)}"
+def fingerprint(engine: Engine, plan: Plan) -> str:
+    """What two workers must have in common to answer for the same tiles: the very same artifact, cut the same way."""
+    artifact = hashlib.sha256(engine.manifest.model_dump_json().encode()).hexdigest()
+    return f"{artifact} {engine.backend} {plan.tile_shape} {plan.halo} {len(plan)}"
 
 
 def blob(job_id: str, tile: int) -> str:

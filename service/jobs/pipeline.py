@@ -195,7 +195,8 @@ class Pipeline:
         work.write(encoded)
         height, width = picture.pixels.shape[:2]
         sha256 = hashlib.sha256(encoded).hexdigest()
-        work.result = Result(order.format.media_type, len(encoded), sha256, width, height)
+        label = self._inference.engine(order.model).manifest.label
+        work.result = Result(order.format.media_type, len(encoded), sha256, width, height, label)
 
     def _end(self, work: Work, state: State, **changes: Any) -> None:
         work.picture = None

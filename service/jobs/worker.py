@@ -75,6 +75,7 @@ class RestorationWorker(SimpleWorker):
         )
         self._alone = False
         self._lacking: set[str] = set()  # networks that jobs asked for
+        self._passed_on: set[str] = set()  # jobs, since one of them came round again
         self._lanes = Lanes(settings, inference, self._update, limits=limits, metrics=metrics)
         self._ended, self._recycling = 0, Recycling(settings)
 
@@ -211,11 +212,14 @@ class RestorationWorker(SimpleWorker):
 
     def _pass_on(self, job: Job, execution: Execution) -> None:
         """Leave a job to a worker that has its network: where one is new, not every worker was started since."""
+        self._account.put_back(job.id, execution, behind=True)
         if job.order.model not in self._lacking:
             log.warning("this worker has no network %s: its jobs are left to others", job.order.model)
             self._lacking.add(job.order.model)
-        self._account.put_back(job.id, execution, behind=True)
-        time.sleep(POLL_S)  # it may be the only one in the queue
+        if job.id in self._passed_on:  # everything else in the queue is begun
+            self._passed_on.clear()
+            time.sleep(POLL_S)
+        self._passed_on.add(job.id)
 
     def _begin(self, job: Job, number: int, execution: Execution) -> Attempt:
         work = Work(
@@ -240,7 +244,7 @@ class RestorationWorker(SimpleWorker):
             job_id=attempt.job_id,
             attempt=attempt.number,
             total=len(plan),
-            plan=leases.fingerprint(engine, plan, attempt.order.model_label),
+            plan=leases.fingerprint(engine, plan),
         )
         attempt.shared = True
         return shared

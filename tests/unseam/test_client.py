@@ -53,6 +53,34 @@ def test_a_picture_is_restored_with_its_progress_and_nothing_stays_on_the_server
     assert spooled(bench) == []
 
 
+@pytest.mark.parametrize("kind", [unseam.Client, unseam.AsyncClient])
+def test_a_service_that_is_away_for_a_moment_while_a_job_is_watched_is_asked_again(
+    http: httpx.Client, kind: type[unseam.Client] | type[unseam.AsyncClient]
+) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        if request.url.path.endswith("/events") and sum(path.endswith("/events") for path in asked) == 1:
+            problem = {"title": "Not ready", "status": 503, "detail": "away", "kind": "not-ready"}
+            return httpx.Response(503, json=problem, headers={"Content-Type": "application/problem+json"})
+        real = http.request(request.method, request.url, content=request.content, headers=request.headers)
+        return httpx.Response(
+            real.status_code, content=real.content, headers={"Content-Type": real.headers["content-type"]}
+        )
+
+    async def restored() -> unseam.Restored:
+        async with unseam.AsyncClient(str(http.base_url), transport=httpx.MockTransport(answer)) as client:
+            return await client.restore(png(), task="derain")
+
+    if kind is unseam.Client:
+        with unseam.Client(str(http.base_url), transport=httpx.MockTransport(answer)) as client:
+            content = client.restore(png(), task="derain").content
+    else:
+        content = asyncio.run(restored()).content
+    np.testing.assert_array_equal(pixels(content), inverted(png()))
+
+
 def test_bytes_and_open_files_are_taken_and_options_are_passed_on(client: unseam.Client, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png())
     with (tmp_path / "a.png").open("rb") as file:

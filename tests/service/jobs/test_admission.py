@@ -13,7 +13,7 @@ from service.jobs.pace import Pace
 
 
 def job(tile_units: float = 10, tiles_done: int = 0, model: str = "fast", **changes: object) -> Job:
-    order = Order("derain", model, model, Format.PNG, None, "all", None, 1, 1, 10, tile_units, "0", body_bytes=100)
+    order = Order("derain", model, Format.PNG, None, "all", None, 1, 1, 10, tile_units, "0", body_bytes=100)
     return replace(Job("id", order, time.time(), tiles_total=10, tiles_done=tiles_done), **changes)
 
 
@@ -44,7 +44,7 @@ def test_work_that_never_fits_waits_for_an_empty_backlog(pace: Pace) -> None:
 
 
 def test_bytes_are_those_of_waiting_uploads_and_kept_results() -> None:
-    result = Result("image/png", 50, "0", 1, 1)
+    result = Result("image/png", 50, "0", 1, 1, "m")
     kept = job(state=State.SUCCEEDED, result=result, expires_at=time.time() + 30)
     admit_bytes([job(), kept], 10, 160)
     with pytest.raises(StorageFull) as caught:

@@ -10,7 +10,7 @@ from service.errors import JobNotFound
 from service.jobs.job import Job, Order, State, new_id
 from service.jobs.ledger import Ledger
 
-ORDER = Order("derain", "m", "m", Format.PNG, None, "all", None, 1, 1, 100, 1.0, "0", 1)
+ORDER = Order("derain", "m", Format.PNG, None, "all", None, 1, 1, 100, 1.0, "0", 1)
 
 
 def job(job_id: str = "a") -> Job:

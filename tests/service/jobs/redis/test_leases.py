@@ -5,7 +5,9 @@ import time
 import httpx
 import numpy as np
 from redis_bench import RedisBench
-from service_bench import Inverter, inverted, pixels, png, wait_for, wait_for_state
+from service_bench import Inverter, inverted, manifest, pixels, png, wait_for, wait_for_state
+
+from service.catalogue import Artifact, Catalogue
 
 RESTORE = "/restore?task=derain"
 ASYNC = {"Prefer": "respond-async"}
@@ -39,6 +41,23 @@ def test_two_workers_share_a_large_picture_and_make_the_same_bytes(bench: RedisB
     assert min(first.tiles, second.tiles) > tiles // 10
     assert not list(bench.blobs.rglob("tiles/*"))
     assert not list(bench.server.client.scan_iter("unseam:tiles*"))
+
+
+def test_workers_of_two_versions_of_a_network_share_no_picture_and_each_says_which_it_has(bench: RedisBench) -> None:
+    content = png(700, 500)
+    newer = RedisBench(bench.folder.parent / "newer", bench.server)
+    newer.blobs = bench.blobs
+    newer.catalogue = Catalogue([Artifact(bench.folder, manifest(version=2))])
+    runners = slow(0.01), slow(0.01)
+    with (
+        bench.client(**LARGE) as client,
+        bench.worker(lambda *_, **__: runners[0], **LARGE),
+        newer.worker(lambda *_, **__: runners[1], **LARGE),
+    ):
+        answer, view = restored(client, content)
+    by_which = [runner.tiles for runner in runners].index(view["tiles_total"])
+    assert runners[1 - by_which].tiles == 0
+    assert f"version={by_which + 1};" in answer.headers["x-model"]
 
 
 def test_progress_is_both_workers(bench: RedisBench) -> None:

@@ -58,10 +58,15 @@ def test_a_worker_without_a_jobs_network_leaves_it_to_one_that_has_it(bench: Red
     with bench.client() as client, older.worker():
         job = submitted(client, png())
         cancelled = submitted(client, png(seed=2))
+        for seed in range(20):
+            submitted(client, png(seed=seed))
         time.sleep(2)
         assert client.get(f"/jobs/{job}").json()["state"] == "queued"
         client.delete(f"/jobs/{cancelled}")
         with bench.worker():
+            start = time.monotonic()
+            assert client.post(RESTORE, content=png()).status_code == 200
+            assert time.monotonic() - start < 5, "a worker dwells on jobs that are not for it"
             wait_for_state(client, job, "succeeded")
         assert client.get(f"/jobs/{cancelled}").json()["state"] == "cancelled"
     assert older.runner.tiles == 0
