@@ -33,7 +33,8 @@ ENV PATH=/opt/unseam/bin:$PATH \
     UNSEAM_HOST=0.0.0.0 \
     UNSEAM_PORT=8000 \
     UNSEAM_ARTIFACTS=/var/lib/unseam/artifacts \
-    UNSEAM_SPOOL=/var/lib/unseam/spool
+    UNSEAM_SPOOL=/var/lib/unseam/spool \
+    TMPDIR=/var/lib/unseam/spool
 USER unseam
 WORKDIR /var/lib/unseam
 EXPOSE 8000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -15,6 +16,7 @@ from imaging.codec import Limits
 from service.api import documentation, health, jobs, models, pages, previews, problems, restorations
 from service.api.dependencies import Services
 from service.api.observe import Observe
+from service.api.uploads import Intake
 from service.catalogue import Catalogue
 from service.engine import Options
 from service.jobs import blobs
@@ -48,7 +50,18 @@ def create(settings: Settings, catalogue: Catalogue, load: Load = runners.load) 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         queue = _queue(settings, catalogue, limits, metrics, load)
-        app.state.services = Services(settings, limits, catalogue, queue, queue.folder, metrics, CapacityLimiter(4))
+        app.state.services = Services(
+            settings,
+            limits,
+            catalogue,
+            queue,
+            queue.folder,
+            metrics,
+            probing=CapacityLimiter(4),
+            previewing=CapacityLimiter(2),
+            intake=Intake(),
+            closing=asyncio.Event(),
+        )
         await queue.start()
         try:
             yield

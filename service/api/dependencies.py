@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from imaging.codec import Limits
+from service.api.uploads import Intake
 from service.catalogue import Catalogue
 from service.errors import JobNotFound, Unauthorized
 from service.jobs.job import Job
@@ -28,6 +30,9 @@ class Services:
     Attributes:
         folder: where uploads are put.
         probing: how many uploads are in memory at once while their headers are read.
+        previewing: how many previews are made at once, each of a whole picture.
+        intake: what is being received.
+        closing: set when the process is about to end, and those who still wait get an answer.
     """
 
     settings: Settings
@@ -37,6 +42,9 @@ class Services:
     folder: Folder
     metrics: Metrics
     probing: CapacityLimiter
+    previewing: CapacityLimiter
+    intake: Intake
+    closing: asyncio.Event
 
 
 def services(request: Request) -> Services:

@@ -138,8 +138,8 @@ async def view(request: Request, queue: JobQueue, job: Job) -> JobView:
 
 async def picture(request: Request, queue: JobQueue, job: Job) -> Response:
     """The answer that is a job's picture; raises what `JobQueue.result` raises."""
-    path = await queue.result(job.id)
-    assert job.result is not None
+    job, path = await queue.result(job.id)
+    assert job.result is not None  # of a job that has a file
     etag = f'"{job.result.sha256}"'
     extension = job.result.media_type.partition("/")[2]
     headers = {

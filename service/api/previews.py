@@ -36,8 +36,8 @@ async def see(
     ] = None,
 ) -> Response:
     """Answers at once with a WebP in sRGB, upright, whose sides have at most 2048 pixels; nothing is restored."""
-    async with received(request, parts.folder, parts.settings.max_body_bytes) as upload:
-        small, sides = await to_thread.run_sync(_small, upload.path, parts.limits, frame, limiter=parts.probing)
+    async with received(request, parts.folder, parts.settings.max_body_bytes, parts.intake) as upload:
+        small, sides = await to_thread.run_sync(_small, upload.path, parts.limits, frame, limiter=parts.previewing)
     return Response(small, media_type="image/webp", headers={"X-Picture-Size": sides, "Cache-Control": "no-store"})
 
 

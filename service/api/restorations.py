@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated, Final
 
 from anyio import to_thread
@@ -18,12 +19,12 @@ from imaging.codec.encoding import Keep
 from imaging.errors import ImageTooLarge
 from imaging.mosaic import Pattern
 from service.api import documentation, jobs
-from service.api.dependencies import Owner, Parts
+from service.api.dependencies import Owner, Parts, Services
 from service.api.jobs import JobView
 from service.api.negotiation import RESPOND_ASYNC, accepted_format, preference
 from service.api.problems import responses
-from service.api.uploads import header, received
-from service.errors import RetryLater
+from service.api.uploads import announced, header, received
+from service.errors import NotReady, RetryLater
 from service.errors import kind as kind_of
 from service.jobs.job import Job, Order
 from service.jobs.queue import JobQueue
@@ -112,8 +113,9 @@ async def restore(
     wish = preference(prefer, parts.settings.wait_s, parts.settings.max_wait_s)
     try:
         if idempotency_key is None:  # else it may be for a job that was let in long ago
-            await parts.queue.admit(tile_units(chart(artifact, 1, 1, backend=parts.settings.backend)), body_bytes=0)
-        async with received(request, parts.folder, parts.settings.max_body_bytes) as upload:
+            least = tile_units(chart(artifact, 1, 1, backend=parts.settings.backend))
+            await parts.queue.admit(least, parts.intake.bytes + announced(request))
+        async with received(request, parts.folder, parts.settings.max_body_bytes, parts.intake) as upload:
             picture = await to_thread.run_sync(
                 header, upload.path, parts.limits, parameters.frame, limiter=parts.probing
             )
@@ -144,19 +146,25 @@ async def restore(
         raise
     applied = {"Preference-Applied": wish.applied} if wish.applied else {}
     if wish.wait_s > 0 and not job.state.ended:
-        ended = await _end_of(request, parts.queue, job.id, wish.wait_s)
+        ended = await _end_of(request, parts, job.id, wish.wait_s)
         if ended is None:
             if idempotency_key is None:
                 await parts.queue.cancel(job.id)
+                await parts.queue.forget(job.id)
             return Response(status_code=CLIENT_WENT)
         job = ended
+        if parts.closing.is_set() and not (job.state.ended or parts.queue.outlasts_process):
+            raise NotReady("The server is stopping; send the picture again in a moment.", retry_after_s=10)
     # Who asked not to wait gets the job, also where an Idempotency-Key finds it ended: it is what they can read.
     if wish.applied == RESPOND_ASYNC or not job.state.ended:
         return await _accepted(request, parts.queue, job, applied)
-    answer = await jobs.picture(request, parts.queue, job)
+    try:
+        answer = await jobs.picture(request, parts.queue, job)
+    finally:
+        if idempotency_key is None:  # nobody else knows of this job: it is room for others
+            with suppress(RetryLater):
+                await parts.queue.forget(job.id)
     answer.headers.update(applied)
-    if idempotency_key is None:  # nobody else knows of this job: its file is room for others
-        await parts.queue.cancel(job.id)
     return answer
 
 
@@ -179,18 +187,19 @@ async def _accepted(request: Request, queue: JobQueue, job: Job, headers: dict[s
     return JSONResponse(view.model_dump(mode="json"), 202, headers)
 
 
-async def _end_of(request: Request, queue: JobQueue, job_id: str, timeout_s: float) -> Job | None:
-    """The job when it has ended or time is up; None if the client closed the connection first."""
-    end = asyncio.create_task(_last(queue.watch(job_id)))
+async def _end_of(request: Request, parts: Services, job_id: str, timeout_s: float) -> Job | None:
+    """The job when it has ended, time is up or the server stops; None if the client closed the connection first."""
+    end = asyncio.create_task(_last(parts.queue.watch(job_id)))
     gone = asyncio.create_task(_disconnected(request))
+    closing = asyncio.create_task(parts.closing.wait())
     try:
-        await asyncio.wait({end, gone}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({end, gone, closing}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         if end.done():
             return end.result()
-        return None if gone.done() else await queue.get(job_id)
+        return None if gone.done() else await parts.queue.get(job_id)
     finally:
-        end.cancel()
-        gone.cancel()
+        for task in (end, gone, closing):
+            task.cancel()
 
 
 async def _last(snapshots: AsyncIterator[Job]) -> Job:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from service.errors import BodyTooLarge, InvalidRequest
 
 _CHUNK_BYTES: Final = 2**20
 _FRAMING_BYTES: Final = 2**16  # what a multipart body may hold beside the picture
+_FIELDS: Final = 100  # that a form may have, to be told by name that they do not belong there
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,15 @@ class Upload:
     sha256: str
 
 
+@dataclass
+class Intake:
+    """What one process is receiving: `bytes` that requests announced, whose end is still to come."""
+
+    bytes: int = 0
+
+
 @asynccontextmanager
-async def received(request: Request, folder: Path, max_bytes: int) -> AsyncIterator[Upload]:
+async def received(request: Request, folder: Path, max_bytes: int, intake: Intake) -> AsyncIterator[Upload]:
     """Receive a request's picture into a file; it is deleted in the end, unless someone moved it away.
 
     The picture is the body, or the field `image` of multipart/form-data. Any other Content-Type is taken for the
@@ -50,7 +58,10 @@ async def received(request: Request, folder: Path, max_bytes: int) -> AsyncItera
         InvalidRequest: no bytes, or a form without its field.
     """
     limited = _limited(request, max_bytes + _FRAMING_BYTES * _is_form(request))
-    with tempfile.NamedTemporaryFile(dir=folder, suffix=".upload", delete=False) as file:
+    with (
+        _expected(intake, announced(request)),
+        tempfile.NamedTemporaryFile(dir=folder, suffix=".upload", delete=False) as file,
+    ):
         path = Path(file.name)
         try:
             digest, size = hashlib.sha256(), 0
@@ -74,11 +85,26 @@ async def received(request: Request, folder: Path, max_bytes: int) -> AsyncItera
             path.unlink(missing_ok=True)
 
 
+def announced(request: Request) -> int:
+    """The bytes that a request says it brings; 0 where it does not say."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdigit() else 0
+
+
 def header(path: Path, limits: Limits, frame: int | None) -> Header:
     """What a picture's header says; nothing is decoded. Raises UnsupportedImage, BadImage or ImageTooLarge."""
     data = path.read_bytes()
     check(data, limits, frame)
     return open_header(data, frame or 0)[0]
+
+
+@contextmanager
+def _expected(intake: Intake, count: int) -> Iterator[None]:
+    intake.bytes += count
+    try:
+        yield
+    finally:
+        intake.bytes -= count
 
 
 def _is_form(request: Request) -> bool:
@@ -87,9 +113,8 @@ def _is_form(request: Request) -> bool:
 
 def _limited(request: Request, max_bytes: int) -> Request:
     """The same request, which raises BodyTooLarge rather than give more than `max_bytes`."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > max_bytes:
-        raise _too_large(int(announced), max_bytes)
+    if announced(request) > max_bytes:
+        raise _too_large(announced(request), max_bytes)
     received = 0
 
     async def receive() -> Message:
@@ -123,11 +148,11 @@ async def _body_chunks(request: Request) -> AsyncIterator[bytes]:
 
 async def _form_chunks(request: Request) -> AsyncIterator[bytes]:
     """The file in the field `image`."""
-    async with request.form(max_files=1, max_fields=0) as form:
+    async with request.form(max_files=1, max_fields=_FIELDS) as form:
         image = form.get("image")
-        if not isinstance(image, UploadFile):
+        if not isinstance(image, UploadFile) or len(form) > 1:
             raise InvalidRequest(
-                "The form has no file in the field 'image' (curl -F image=@picture.png); "
+                "The form has to be one file in the field 'image' (curl -F image=@picture.png); "
                 "parameters go in the address: /restore?task=derain.",
                 found=list(form.keys()),
                 allowed=["image"],

@@ -31,19 +31,10 @@ def run(args: argparse.Namespace) -> int:
     if not len(catalogue):
         raise NothingToServe(f"there are no networks in {chosen.artifacts}/; make them with: unseam export --missing")
 
-    import uvicorn
-
     from service.api.app import create
+    from service.api.server import Server
 
     log.info("serving %s on http://%s:%d", ", ".join(catalogue.tasks), chosen.host, chosen.port)
-    config = uvicorn.Config(
-        create(chosen, catalogue),
-        host=chosen.host,
-        port=chosen.port,
-        timeout_graceful_shutdown=round(chosen.drain_s),
-        log_config=None,
-        server_header=False,
-    )
-    server = uvicorn.Server(config)
+    server = Server(create(chosen, catalogue), drain_s=chosen.drain_s, host=chosen.host, port=chosen.port)
     server.run()
     return 0 if server.started else 1

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import redis
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
+from redis.exceptions import ResponseError
 
 from service.errors import NotReady, StorageFull
 from service.jobs.connection import UNREACHABLE
@@ -21,7 +21,7 @@ def reached() -> Iterator[None]:
     """Raise NotReady where Redis is away, starting, full, or cannot write."""
     try:
         yield
-    except (*UNREACHABLE, OutOfMemoryError, ReadOnlyError) as error:
+    except UNREACHABLE as error:
         raise _away(error) from error
     except ResponseError as error:
         if not str(error).startswith(("MISCONF", "NOREPLICAS", "LOADING", "MASTERDOWN")):

@@ -30,7 +30,14 @@ SENTINEL: Final = "redis+sentinel"
 SENTINEL_PORT: Final = 26379
 TIMEOUT_S: Final = 5.0  # for one command; a worker's blocking commands wait less
 CONNECTIONS: Final = 64  # of one API process, however many clients come at once
-UNREACHABLE: Final = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError, OSError)
+UNREACHABLE: Final = (  # away, or for a while without room or leave to write
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.exceptions.BusyLoadingError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+    OSError,
+)
 
 
 class InvalidAddress(ServiceError, ValueError):  # noqa: N818 - named for what it is, as service.errors

@@ -35,6 +35,8 @@ class EmbeddedQueue:
     comes back with the key wants the picture.
     """
 
+    outlasts_process = False
+
     def __init__(self, settings: Settings, inference: Inference, pace: Pace, limits: Limits, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
         self._inference, self._pace = inference, pace
@@ -126,7 +128,12 @@ class EmbeddedQueue:
                 self._forget_key(job)
         return self._ledger.get(job_id)
 
-    async def result(self, job_id: str) -> Path:
+    async def forget(self, job_id: str) -> None:
+        """See `JobQueue.forget`."""
+        self._expire(self._ledger.get(job_id))
+        self._ledger.remove(job_id)
+
+    async def result(self, job_id: str) -> tuple[Job, Path]:
         """See `JobQueue.result`."""
         job = self._ledger.get(job_id)
         if job.failure:
@@ -134,7 +141,7 @@ class EmbeddedQueue:
         if job.state is not State.SUCCEEDED:
             raise NoResult(f"The job is {job.state}; it has no result.", job=job_id, state=job.state)
         try:
-            return self._spool.lend(job_id)
+            return job, self._spool.lend(job_id)
         except FileNotFoundError:
             raise ResultExpired("The result is no longer kept; restore the picture again.", job=job_id) from None
 

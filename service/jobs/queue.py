@@ -20,7 +20,7 @@ class Backlog:
         oldest_s: age of the oldest of those jobs.
     """
 
-    jobs: int
+    jobs: float
     tile_units: float
     oldest_s: float
 
@@ -42,7 +42,12 @@ class JobQueue(Protocol):
     """Accepts orders and does them, each to an end.
 
     Whose job it is, the caller checks: a queue answers for every job that it knows.
+
+    Attributes:
+        outlasts_process: jobs go on when this process ends.
     """
+
+    outlasts_process: bool
 
     async def submit(self, order: Order, upload: Path) -> Job:
         """Accept an order, or find the job that the same Idempotency-Key already made.
@@ -80,8 +85,15 @@ class JobQueue(Protocol):
         """End a job that has not ended, and delete the result of one that has. Raises JobNotFound."""
         ...
 
-    async def result(self, job_id: str) -> Path:
-        """A file with the result, the caller's to delete. Raises NoResult, ResultExpired, JobFailed or JobNotFound."""
+    async def forget(self, job_id: str) -> None:
+        """Delete what is left of an ended job of which nobody else knows."""
+        ...
+
+    async def result(self, job_id: str) -> tuple[Job, Path]:
+        """The job and a file with its result, the caller's to delete.
+
+        Raises NoResult, ResultExpired, JobFailed or JobNotFound.
+        """
         ...
 
     async def backlog(self) -> Backlog:

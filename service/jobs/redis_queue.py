@@ -33,6 +33,7 @@ from service.settings import Settings
 log = logging.getLogger(__name__)
 
 RETRY_S: Final = 0.5  # between attempts to read while Redis is away
+FORGET_S: Final = 60
 CANCELLED_BY_CLIENT: Final = ""  # in place of an attempt
 
 
@@ -41,6 +42,8 @@ class RedisQueue:
 
     An Idempotency-Key is remembered as long as its job's result is, and forgotten when that job is cancelled.
     """
+
+    outlasts_process = True
 
     def __init__(self, settings: Settings, blobs: Blobs, metrics: Metrics) -> None:
         assert settings.redis_url
@@ -164,7 +167,13 @@ class RedisQueue:
             await asyncio.to_thread(self._blobs.delete, name)
         return await self.get(job_id)
 
-    async def result(self, job_id: str) -> Path:
+    async def forget(self, job_id: str) -> None:
+        """See `JobQueue.forget`; the record goes a little later, as workers and janitor may be reading it."""
+        await self.cancel(job_id)
+        with reached():
+            await self._client.expire(records.record(job_id), FORGET_S)
+
+    async def result(self, job_id: str) -> tuple[Job, Path]:
         """See `JobQueue.result`."""
         job = await self.get(job_id)
         if job.failure:
@@ -184,7 +193,7 @@ class RedisQueue:
             if isinstance(error, FileNotFoundError):
                 raise ResultExpired("The result is no longer kept; restore the picture again.", job=job_id) from None
             raise
-        return path
+        return job, path
 
     async def check(self) -> None:
         """See `JobQueue.check`; a minute without any worker is no fault: they may be restarting."""

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 import httpx
 import numpy as np
-from service_bench import Bench, inverted, pixels, png, wait_for_state
+from service_bench import Bench, inverted, pixels, png, served, wait_for, wait_for_state
+
+from service.api.dependencies import Parts, visible_job
+from service.jobs.job import Job, State
 
 RESTORE = "/restore?task=derain"
 ASYNC = {"Prefer": "respond-async"}
@@ -49,6 +53,20 @@ def test_a_result_has_an_etag_and_can_be_fetched_in_parts(shared_client: httpx.C
     assert shared_client.head(address).headers["content-length"] == str(len(whole.content))
     beyond = shared_client.get(address, headers={"Range": f"bytes={len(whole.content)}-"})
     assert beyond.status_code == beyond.json()["status"] == 416
+
+
+def test_a_job_that_ends_while_its_result_is_asked_for_has_one(bench: Bench) -> None:
+    app = bench.app()
+    with served(app) as address, httpx.Client(base_url=address, timeout=60) as client:
+        job = submitted(client, png())
+        wait_for_state(client, job, "succeeded")
+
+        async def as_it_stood(parts: Parts) -> Job:
+            return replace(await parts.queue.get(job), state=State.RUNNING, result=None)
+
+        app.dependency_overrides[visible_job] = as_it_stood
+        assert client.get(f"/jobs/{job}/result").status_code == 200
+        wait_for(lambda: not list(bench.folder.rglob("*.lent")))
 
 
 def test_an_unfinished_job_has_no_result_yet(bench: Bench, client: httpx.Client) -> None:

@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from service_bench import Bench, encoded, inverted, manifest, picture, pixels, png, wait_for_state
+from service_bench import Bench, encoded, inverted, manifest, picture, pixels, png, wait_for, wait_for_state
 
 from service.catalogue import Artifact, Catalogue
 
@@ -65,6 +65,27 @@ def test_a_form_without_that_field_is_told_its_name(shared_client: httpx.Client)
     answer = shared_client.post(RESTORE, files={"picture": ("rainy.png", png())})
     assert answer.status_code == 400
     assert "'image'" in answer.json()["detail"]
+
+
+def test_parameters_in_the_form_are_told_where_they_belong(shared_client: httpx.Client) -> None:
+    answer = shared_client.post(RESTORE, files={"image": png()}, data={"task": "derain"})
+    assert (answer.status_code, answer.json()["found"]) == (400, ["task", "image"])
+    assert "parameters go in the address" in answer.json()["detail"]
+
+
+def test_uploads_that_are_still_coming_count_against_the_room_for_them(bench: Bench) -> None:
+    with bench.client(max_body_bytes=10_000, max_spool_bytes=10_000) as client:
+        host, port = client.base_url.host, client.base_url.port
+        with socket.create_connection((host, port)) as slow:
+            slow.sendall(
+                f"POST {RESTORE} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 8000\r\n\r\n".encode() + b"x" * 100
+            )
+            wait_for(lambda: list(bench.folder.rglob("*.upload")))
+            refused = client.post(RESTORE, content=b"x" * 4000)
+            assert refused.status_code == 503
+            assert refused.json()["type"] == "urn:unseam:problem:storage-full"
+        wait_for(lambda: not list(bench.folder.rglob("*.upload")))
+        assert client.post(RESTORE, content=png()).status_code == 200
 
 
 def test_a_form_as_announced_by_curl_is_taken_for_the_picture_itself(shared_client: httpx.Client) -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-import uvicorn
 from fastapi import FastAPI
 from numpy.typing import NDArray
 from PIL import Image
 
 from export.manifest import Graph, Manifest
 from service.api import app as application
+from service.api.server import Server
 from service.catalogue import Artifact, Catalogue
 from service.settings import Settings
 
@@ -94,7 +94,7 @@ class Bench:
 
 @contextlib.contextmanager
 def served(app: FastAPI) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
+    server = Server(app, drain_s=1)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()

@@ -233,6 +233,48 @@ def test_ten_thousand_queued_jobs_do_not_slow_the_answers(bench: RedisBench) -> 
             assert min(took(ask) for _ in range(5)) < 0.2  # milliseconds on a quiet machine
 
 
+def test_a_job_of_which_nobody_else_knows_leaves_no_record_for_long(bench: RedisBench) -> None:
+    with bench.client() as client, bench.worker():
+        assert client.post(RESTORE, content=png()).status_code == 200
+        (record,) = bench.server.client.scan_iter("unseam:job:*")
+        wait_for(lambda: 0 < bench.server.client.ttl(record) <= 60)
+        named = submitted(client, png())
+        wait_for_state(client, named, "succeeded")
+        assert bench.server.client.ttl(records.record(named)) > 3600
+
+
+def test_a_client_that_still_waits_when_an_api_stops_is_shown_where_its_job_is(bench: RedisBench) -> None:
+    answers = []
+    with bench.client() as stays:
+        with bench.client(drain_s=0.1) as stops:
+            waiting = threading.Thread(
+                target=lambda: answers.append(httpx.post(f"{stops.base_url}{RESTORE}", content=png()))
+            )
+            waiting.start()
+            wait_for(lambda: bench.server.client.zcard(records.UNFINISHED))
+        waiting.join(60)
+        assert answers[0].status_code == 202
+        with bench.worker():
+            wait_for_state(stays, answers[0].headers["location"].removeprefix("/jobs/"), "succeeded")
+
+
+def test_a_redis_without_room_is_waited_for(bench: RedisBench) -> None:
+    content = png(200, 100)
+    with bench.client() as client, bench.worker() as worker, bench.janitor():
+        bench.runner.go.clear()
+        job = submitted(client, content)
+        wait_for_state(client, job, "running")
+        bench.server.client.config_set("maxmemory", 1)
+        bench.runner.go.set()
+        assert client.post(RESTORE, content=content).status_code == 503
+        assert "unseam_rejected_total" in client.get("/metrics").text
+        time.sleep(2)
+        bench.server.client.config_set("maxmemory", 0)
+        wait_for_state(client, job, "succeeded")
+        assert client.post(RESTORE, content=content).status_code == 200
+        assert not len(worker._attempts)
+
+
 def test_a_cluster_is_refused_by_name(bench: RedisBench, tmp_path_factory: pytest.TempPathFactory) -> None:
     cluster = RedisServer(tmp_path_factory.mktemp("cluster"), "--cluster-enabled", "yes")
     cluster.start()
