@@ -10,8 +10,18 @@ from __future__ import annotations
 
 from unseam.asynchronous import AsyncClient
 from unseam.client import Client
-from unseam.errors import ClientError, ProblemError, UnreachableError
+from unseam.errors import ClientError, InvalidAddress, ProblemError, UnreachableError
 from unseam.job import Job, Result
 from unseam.picture import Restored
 
-__all__ = ["AsyncClient", "Client", "ClientError", "Job", "ProblemError", "Restored", "Result", "UnreachableError"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "ClientError",
+    "InvalidAddress",
+    "Job",
+    "ProblemError",
+    "Restored",
+    "Result",
+    "UnreachableError",
+]

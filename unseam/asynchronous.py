@@ -28,7 +28,7 @@ class AsyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._http = httpx.AsyncClient(
-            base_url=url, headers=exchange.headers(key), timeout=TIMEOUT, transport=transport
+            base_url=exchange.address(url), headers=exchange.headers(key), timeout=TIMEOUT, transport=transport
         )
         self._patience_s = patience_s
 

@@ -25,7 +25,8 @@ class Client:
         patience_s: how long a full or unreachable service is asked again.
         transport: httpx's, for tests and proxies.
 
-    Every method raises ProblemError for an error the service tells of, UnreachableError where there is no answer.
+    Every method raises ProblemError for an error the service tells of, UnreachableError where there is no answer; making
+    a client raises InvalidAddress for a `url` without http:// or https://.
     """
 
     def __init__(
@@ -36,7 +37,9 @@ class Client:
         patience_s: float = 60,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._http = httpx.Client(base_url=url, headers=exchange.headers(key), timeout=TIMEOUT, transport=transport)
+        self._http = httpx.Client(
+            base_url=exchange.address(url), headers=exchange.headers(key), timeout=TIMEOUT, transport=transport
+        )
         self._patience_s = patience_s
 
     def restore(

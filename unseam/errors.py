@@ -3,7 +3,8 @@
 Exception
 └── ClientError
     ├── ProblemError        the service answered with an error: its words and its facts
-    └── UnreachableError    there was no answer
+    ├── UnreachableError    there was no answer
+    └── InvalidAddress(ValueError)    the service's address is none
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ class ClientError(Exception):
 
 class UnreachableError(ClientError):
     """Nobody answers at the service's address, or the connection broke too often."""
+
+
+class InvalidAddress(ClientError, ValueError):  # noqa: N818 - as the service has it
+    """An address that names no service."""
 
 
 class ProblemError(ClientError):

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypedDict
 
 import httpx
 
-from unseam.errors import ProblemError, UnreachableError
+from unseam.errors import InvalidAddress, ProblemError, UnreachableError
 from unseam.job import Job
 
 TIMEOUT: Final = httpx.Timeout(60, connect=10)
@@ -69,6 +69,19 @@ class Patience:
             raise error if isinstance(error, ProblemError) else _unreachable(url, error) from error
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
         return pause
+
+
+def address(url: str) -> str:
+    """The same address. Raises InvalidAddress for one that names no service."""
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL:
+        parts = httpx.URL()
+    if parts.scheme not in ("http", "https") or not parts.host:
+        raise InvalidAddress(
+            f"{url!r} is no address of a service: it begins with http:// or https://, then names the host"
+        )
+    return url
 
 
 def headers(key: str | None) -> dict[str, str]:

@@ -154,6 +154,13 @@ def test_a_request_that_broke_is_sent_again_and_is_still_one_job(http: httpx.Cli
     assert transport.broken["POST", "restore"] == 3
 
 
+@pytest.mark.parametrize("kind", [unseam.Client, unseam.AsyncClient])
+@pytest.mark.parametrize("url", ["localhost:8000", "127.0.0.1", "ftp://host", "http://", "http://host:port"])
+def test_an_address_that_names_no_service_is_refused_at_once(url: str, kind: type) -> None:
+    with pytest.raises(unseam.InvalidAddress, match="begins with http:// or https://"):
+        kind(url)
+
+
 def test_a_service_that_is_not_there_is_unreachable() -> None:
     refused = pytest.raises(unseam.UnreachableError, match=r"http://127\.0\.0\.1:9 cannot be reached")
     with unseam.Client("http://127.0.0.1:9", patience_s=0) as client, refused:
