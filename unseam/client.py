@@ -25,8 +25,8 @@ class Client:
         patience_s: how long a full or unreachable service is asked again.
         transport: httpx's, for tests and proxies.
 
-    Every method raises ProblemError for an error the service tells of, UnreachableError where there is no answer; making
-    a client raises InvalidAddress for a `url` without http:// or https://.
+    Every method raises ProblemError for an error the service tells of, UnreachableError where there is no answer.
+    A client is not made for a `url` without http:// or https:// (InvalidAddress).
     """
 
     def __init__(

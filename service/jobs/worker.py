@@ -16,7 +16,7 @@ from redis import Redis
 from redis.client import Pipeline as Commands
 from rq import Queue, SimpleWorker
 from rq.command import parse_payload
-from rq.exceptions import NoSuchJobError, StopRequested
+from rq.exceptions import StopRequested
 from rq.job import Job as ControlJob
 from rq.serializers import JSONSerializer
 
@@ -28,6 +28,7 @@ from service.jobs.account import Account
 from service.jobs.attempts import LIFE_S, Attempt, Attempts, Execution, Reporter
 from service.jobs.blobs import Blobs
 from service.jobs.connection import UNREACHABLE
+from service.jobs.door import POLL_S, Door
 from service.jobs.helper import Helper
 from service.jobs.inference import Inference
 from service.jobs.job import Job, State
@@ -42,7 +43,6 @@ from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-POLL_S: Final = 0.5  # a large picture waits so long for an idle worker, at most
 EXIT_STALLED: Final = 70  # EX_SOFTWARE
 SUSPECT_AFTER: Final = 2  # workers that ended while they were at a job
 
@@ -62,20 +62,19 @@ class RestorationWorker(SimpleWorker):
         pace: Pace,
     ) -> None:
         self._redis: Any = connection  # its stubs do not know that it answers with bytes
-        self._lane_queues = control.queues(connection)
+        self._account = Account(connection, settings, blobs, metrics)
+        self._door = Door(connection, self._account, metrics)
         super().__init__(
-            list(self._lane_queues.values()), connection=connection, serializer=JSONSerializer, worker_ttl=60
+            list(self._door.queues.values()), connection=connection, serializer=JSONSerializer, worker_ttl=60
         )
-        self._settings, self._inference, self._blobs, self._metrics = settings, inference, blobs, metrics
+        self._settings, self._inference, self._blobs = settings, inference, blobs
         self._slots = {SMALL: 2 * settings.jobs_at_once, LARGE: 1}  # of small ones, as many wait decoded
-        self._attempts, self._account = Attempts(), Account(connection, settings, blobs, metrics)
+        self._attempts = Attempts()
         self._helper = Helper(connection, settings, inference, blobs, self._may_help, limits=limits, metrics=metrics)
         self._reporter = Reporter(
             connection, self.name, self._attempts, pace, held=lambda: self._helper.held, watchdog=self._end_if_stalled
         )
         self._alone = False
-        self._lacking: set[str] = set()  # networks that jobs asked for
-        self._passed_on: set[str] = set()  # jobs, since one of them came round again
         self._lanes = Lanes(settings, inference, self._update, limits=limits, metrics=metrics)
         self._ended, self._recycling = 0, Recycling(settings)
 
@@ -103,7 +102,7 @@ class RestorationWorker(SimpleWorker):
             if self._recycling.due(self._ended):
                 return None
             try:
-                popped = self._pop()
+                popped = self._next()
             except UNREACHABLE as error:
                 log.warning("Redis is away: %s", error)
                 time.sleep(POLL_S)
@@ -116,7 +115,7 @@ class RestorationWorker(SimpleWorker):
         """Begin an attempt at a control job; refuse one that is none of ours."""
         with suppress(*UNREACHABLE):  # whatever was begun, the janitor finds
             if not control.allowed(job):
-                self._refuse(job, queue)
+                self._door.refuse(job, queue)
             elif execution := self._account.take(job.id, queue):
                 with self._reporter.holding(execution):
                     self._attempt(job.id, execution)
@@ -155,38 +154,16 @@ class RestorationWorker(SimpleWorker):
     def _shutdown(self) -> None:
         self._stop_requested = True  # RQ would raise in the middle of whatever the main thread is at
 
-    # Taking ---------------------------------------------------------------------------------------------------------
-
-    def _pop(self) -> tuple[ControlJob, Queue] | None:
+    def _next(self) -> tuple[ControlJob, Queue] | None:
         open_lanes = [lane for lane, slots in self._slots.items() if self._in_lane(lane) < slots]
-        if not open_lanes:
-            full = len(self._attempts)
-            self._attempts.wait_for(lambda: len(self._attempts) < full, POLL_S)
-            return None
-        for queue in (self._lane_queues[lane] for lane in open_lanes):
-            if job_id := self._redis.lmove(queue.key, queue.intermediate_queue_key):
-                return self._fetch(job_id.decode(), queue)
-        queue = self._lane_queues[open_lanes[0]]
-        job_id = self._redis.blmove(queue.key, queue.intermediate_queue_key, POLL_S)
-        return self._fetch(job_id.decode(), queue) if job_id else None
-
-    def _fetch(self, job_id: str, queue: Queue) -> tuple[ControlJob, Queue] | None:
-        try:
-            return self.job_class.fetch(job_id, connection=self.connection, serializer=self.serializer), queue
-        except NoSuchJobError:
-            self.connection.lrem(queue.intermediate_queue_key, 1, job_id)
-            return None
+        if open_lanes:
+            return self._door.pop(open_lanes)
+        full = len(self._attempts)
+        self._attempts.wait_for(lambda: len(self._attempts) < full, POLL_S)
+        return None
 
     def _in_lane(self, lane: str) -> int:
         return sum(attempt.lane == lane for attempt in self._attempts)
-
-    def _refuse(self, job: ControlJob, queue: Queue) -> None:
-        log.error("a foreign job %s in the queue %s is refused and deleted", job.id, queue.name)
-        self._metrics.rejected.labels("foreign-job").inc()
-        with self.connection.pipeline() as commands:
-            commands.lrem(queue.intermediate_queue_key, 1, job.id)
-            commands.delete(job.key)
-            commands.execute()
 
     # Doing ----------------------------------------------------------------------------------------------------------
 
@@ -194,7 +171,7 @@ class RestorationWorker(SimpleWorker):
         """Begin an attempt; one that took workers down before is done with nothing beside it."""
         job = records.read(self._redis, job_id)
         if job and not job.state.ended and not self._inference.has(job.order.model):
-            return self._pass_on(job, execution)
+            return self._door.pass_on(job, execution)
         deaths = self._account.attempts(job_id)
         self._alone = 0 < deaths >= min(SUSPECT_AFTER, self._settings.max_attempts - 1)
         try:
@@ -209,17 +186,6 @@ class RestorationWorker(SimpleWorker):
                     self._attempts.wait_for(lambda: self._attempts.get(job_id) is not attempt, POLL_S)
         finally:
             self._alone = False
-
-    def _pass_on(self, job: Job, execution: Execution) -> None:
-        """Leave a job to a worker that has its network: where one is new, not every worker was started since."""
-        self._account.put_back(job.id, execution, behind=True)
-        if job.order.model not in self._lacking:
-            log.warning("this worker has no network %s: its jobs are left to others", job.order.model)
-            self._lacking.add(job.order.model)
-        if job.id in self._passed_on:  # everything else in the queue is begun
-            self._passed_on.clear()
-            time.sleep(POLL_S)
-        self._passed_on.add(job.id)
 
     def _begin(self, job: Job, number: int, execution: Execution) -> Attempt:
         work = Work(
