@@ -16,6 +16,20 @@ from imaging.picture import Format
 # The library keeps recent operations, and with them uploads and decoded pixels, in case they are asked for again.
 pyvips.cache_set_max(0)
 
+_strictly = pyvips.error._to_string
+
+
+def _as_text(words: Any) -> str:
+    """What the library says, which may quote a file's bytes; those that are no UTF-8 become U+FFFD."""
+    try:
+        return str(_strictly(words))
+    except UnicodeDecodeError as error:
+        return str(error.object, "utf-8", "replace")
+
+
+# An error whose words cannot be read would stay in the library, and be taken for that of every later picture.
+pyvips.error._to_string = _as_text
+
 _LOADERS = {
     Format.JPEG: "jpegload",
     Format.PNG: "pngload",

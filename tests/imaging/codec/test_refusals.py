@@ -8,9 +8,10 @@ import zlib
 import numpy as np
 import pytest
 import pyvips
-from PIL import Image
+from PIL import ExifTags, Image
 
 from imaging.codec import Limits, decode, probe
+from imaging.codec.preview import preview
 from imaging.errors import BadImage, ImageTooLarge, PictureError, UnsupportedImage
 
 
@@ -162,6 +163,19 @@ def test_damaged_bytes_never_end_in_anything_but_a_picture_or_an_error(saved, ph
             except PictureError:
                 continue
             assert np.isfinite(picture.pixels).all()
+
+
+def test_an_error_that_quotes_bytes_which_are_no_text_is_one_pictures_alone(saved, photo):
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    damaged = saved(photo, "AVIF", exif=turned).replace(b"irot", b"i\xffot")  # the codec names the property
+    good, padded = saved(photo, "PNG"), saved(photo, "JPEG")[:-2] + bytes(16) + b"\xff\xd9"
+    for read in (decode, probe, lambda data: preview(data, 20)):
+        with pytest.raises(BadImage, match="AVIF cannot be read"):
+            read(damaged)
+        assert decode(good).pixels.shape == decode(padded).pixels.shape == photo.shape
+        with pytest.raises(BadImage, match=r"PNG is damaged or cut short: (?!.*heif)"):
+            decode(good[: len(good) // 2])
 
 
 @pytest.mark.parametrize(("progressive", "noticed"), [(False, 1.0), (True, 0.7)])
