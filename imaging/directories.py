@@ -162,6 +162,8 @@ def _multiplied(tag: Tag, factors: list[float]) -> Tag:
 
 def _entries(data: bytes, layout: _Layout, offset: int) -> tuple[int, int]:
     """Where a directory's entries begin, and how many there are."""
+    if offset > len(data):
+        raise IndexError(f"a directory at byte {offset:,} does not lie in the file")
     count: int = struct.unpack_from(layout.count, data, offset)[0]
     first = offset + struct.calcsize(layout.count)
     if first + count * layout.entry_size > len(data):

@@ -209,3 +209,18 @@ def test_a_tiff_whose_directories_run_in_a_circle_is_an_error(saved):
     data[end : end + 4] = data[4:8]
     with pytest.raises(BadImage, match="circle"):
         decode(bytes(data))
+
+
+def test_a_directory_that_lies_beyond_the_end_of_any_file_is_damage(photo):
+    image = pyvips.Image.new_from_array(photo).copy(interpretation="srgb")
+    data = image.tiffsave_buffer(bigtiff=True)
+    (first,) = struct.unpack_from("<Q", data, 8)
+    end = first + 8 + 20 * struct.unpack_from("<Q", data, first)[0]
+    for place in (8, end):
+        damaged = bytearray(data)
+        struct.pack_into("<Q", damaged, place, 2**63)
+        with pytest.raises(BadImage, match="directory at byte 9,223,372,036,854,775,808 does not lie in the file"):
+            decode(bytes(damaged))
+    damaged = bytearray(data)
+    struct.pack_into("<HHQQ", damaged, end - 20, ExifTags.IFD.Exif, 16, 1, 2**63)  # in place of the last tag
+    assert decode(bytes(damaged)).metadata.exif is None
