@@ -54,12 +54,17 @@ def _values(header: Header, data: bytes, frame: int) -> NDArray[Any]:
         try:
             return _upright(open_header(data, frame, fail_on="warning", **options)[1])
         except (pyvips.Error, BadImage) as error:
-            if _LOST_PIXELS in str(error) and _PADDED not in str(error):
-                raise _damaged(header, error) from error
+            if lost_pixels(error):
+                raise damaged(header, error) from error
     try:
         return _upright(open_header(data, frame, **options)[1])
     except pyvips.Error as error:
-        raise _damaged(header, error) from error
+        raise damaged(header, error) from error
+
+
+def lost_pixels(error: Exception) -> bool:
+    """Whether what a JPEG's decoder warns of has cost pixels."""
+    return _LOST_PIXELS in str(error) and _PADDED not in str(error)
 
 
 def _upright(image: pyvips.Image) -> NDArray[Any]:
@@ -68,7 +73,8 @@ def _upright(image: pyvips.Image) -> NDArray[Any]:
     return values.reshape(upright.height, upright.width, upright.bands)
 
 
-def _damaged(header: Header, error: Exception) -> BadImage:
+def damaged(header: Header, error: Exception) -> BadImage:
+    """The library's error as ours."""
     return BadImage(f"This {header.format.label} is damaged or cut short: {reason(error)}.", format=header.format)
 
 

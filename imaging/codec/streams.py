@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, Final, cast
@@ -14,7 +16,7 @@ from tifffile import imwrite
 
 from imaging import directories
 from imaging.codec import tiff
-from imaging.codec.decoding import describe, to_unit
+from imaging.codec.decoding import damaged, describe, lost_pixels, to_unit
 from imaging.codec.encoding import (
     CLASSIC_TIFF_BYTES,
     UNKNOWN_DPI,
@@ -24,7 +26,7 @@ from imaging.codec.encoding import (
     refuse_loss,
     stored_depth,
 )
-from imaging.codec.header import Limits, check, open_header, reason
+from imaging.codec.header import Limits, check, open_header
 from imaging.errors import BadImage
 from imaging.picture import Format, Metadata, Picture
 
@@ -47,32 +49,62 @@ class Reader:
 
     def __init__(self, path: Path, limits: Limits | None = None, *, frame: int | None = None) -> None:
         """Open a file and hold it to the limits. Raises what `decode` raises."""
-        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as mapped:
-            data = cast(bytes, mapped)  # read like bytes
+        self._path, self._frame = path, frame or 0
+        with _mapped(path) as data:
             check(data, limits or Limits(), frame, path=path)
-            self.header, image = open_header(data, frame or 0, path=path, access="sequential")
-            self.metadata = describe(self.header, image, data, frame or 0)
+            self.header, image = open_header(data, self._frame, path=path)
+            self.metadata = describe(self.header, image, data, self._frame)
         self._dtype = np.uint8 if image.format == "uchar" else np.uint16
         self._bands = image.bands
-        self._region = pyvips.Region.new(image)
+        self._fail_on = "warning" if self.header.format is Format.JPEG else "error"
+        self._region: pyvips.Region | None = None  # of a picture that can be read once, from the top
 
     @property
     def by_rows(self) -> bool:
         """Whether the picture can be restored from the top: not turned, and without transparency."""
         return self.header.orientation == 1 and not self.header.alpha
 
+    @cached_property
+    def channels(self) -> int:
+        """As `Picture.visible` has them: 1 of a grey picture, and of three that are equal everywhere; else 3.
+
+        Grey in three channels is read to its end, any other picture as far as its first colour. Raises BadImage.
+        """
+        height = self.header.height
+        bands = (self._values(top, min(top + _TILE, height)) for top in range(0, height, _TILE))
+        grey = self.header.channels == 1 or all((band[..., :3] == band[..., :1]).all() for band in bands)
+        self._region = None
+        return 1 if grey else 3
+
     def rows(self, top: int, bottom: int) -> Array:
-        """Rows `top` to `bottom`, (rows, W, C) float32, values 0..1. Raises BadImage."""
+        """Rows `top` to `bottom`, (rows, W, `channels`) float32, values 0..1. Raises BadImage."""
+        channels = self.channels
+        return to_unit(self._values(top, bottom)[..., :channels], self.header.depth)
+
+    def _values(self, top: int, bottom: int) -> NDArray[Any]:
+        """The stored values, (rows, W, bands); as in `decode`, a JPEG is read anew where a warning costs no pixel."""
         height, width = bottom - top, self.header.width
         try:
+            self._region = self._region or self._opened()
             raw = self._region.fetch(0, top, width, height)
-        except pyvips.Error as error:
-            label = self.header.format.label
-            raise BadImage(
-                f"This {label} is damaged or cut short: {reason(error)}.", format=self.header.format
-            ) from error
-        values = np.frombuffer(raw, dtype=self._dtype).reshape(height, width, self._bands)
-        return to_unit(values, self.header.depth)
+        except (pyvips.Error, BadImage) as error:
+            if self._fail_on == "error" or lost_pixels(error):
+                raise damaged(self.header, error) from error
+            self._fail_on, self._region = "error", None
+            return self._values(top, bottom)
+        return np.frombuffer(raw, dtype=self._dtype).reshape(height, width, self._bands)
+
+    def _opened(self) -> pyvips.Region:
+        with _mapped(self._path) as data:
+            options = {"access": "sequential", "fail_on": self._fail_on}
+            return pyvips.Region.new(open_header(data, self._frame, path=self._path, **options)[1])
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[bytes]:
+    """A file's bytes, which are read as they are asked for."""
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as mapped:
+        yield cast(bytes, mapped)
 
 
 def write(
@@ -92,7 +124,7 @@ def write(
 
     Args:
         path: of the file.
-        rows: as many as `height` in all; values outside 0..1 are clipped.
+        rows: as many as `height` in all; values outside 0..1 are clipped, one channel stands for all.
         width: pixels across.
         height: pixels down.
         channels: 1 or 3.
@@ -111,7 +143,7 @@ def write(
     blobs = ((_XMP, metadata.xmp), (_IPTC, metadata.iptc))
     imwrite(
         path,
-        _tiles(rows, depth),
+        _tiles(rows, channels, depth),
         shape=(height, width) if channels == 1 else (height, width, channels),
         dtype=np.uint8 if depth == 8 else np.uint16,
         tile=(_TILE, _TILE),
@@ -133,10 +165,10 @@ def write(
     directories.append_to_file(path, tiff.tags(metadata.exif, metadata.geography))
 
 
-def _tiles(rows: Iterable[Array], depth: int) -> Iterator[NDArray[Any]]:
+def _tiles(rows: Iterable[Array], channels: int, depth: int) -> Iterator[NDArray[Any]]:
     """Tiles of stored values, row by row of tiles; those at the right and the bottom are filled up."""
     for band in _bands(rows):
-        height, width, channels = band.shape
+        height, width = band.shape[:2]
         for left in range(0, width, _TILE):
             values = as_stored(band[:, left : left + _TILE], depth)
             tile = np.zeros((_TILE, _TILE, channels), dtype=np.uint8 if depth == 8 else np.uint16)

@@ -83,21 +83,22 @@ class LocalRestorer:
             return None
         start = time.perf_counter()
         reader = Reader(source, NO_LIMITS, frame=self._choices.frame)
-        height, width, channels = reader.header.height, reader.header.width, reader.header.channels
+        height, width = reader.header.height, reader.header.width
         if height * width < BY_ROWS_PIXELS or not reader.by_rows or self._choices.pattern:
             return None
         engine, choices = self._warm(), self._choices
         course = engine.chart(height, width, tile=choices.tile, halo=choices.halo)
         if not isinstance(course, Layout):
             return None
-        scale, grey = engine.manifest.scale, channels < engine.manifest.in_channels
+        scale, manifest = engine.manifest.scale, engine.manifest
+        restored = 1 if reader.channels < manifest.in_channels else manifest.out_channels
         with appearing(target) as file:
             write(
                 file,
-                engine.stream(reader.rows, course, channels, on_progress=on_progress),
+                engine.stream(reader.rows, course, reader.channels, on_progress=on_progress),
                 width=width * scale,
                 height=height * scale,
-                channels=1 if grey else engine.manifest.out_channels,
+                channels=max(reader.header.channels, restored),  # as `Picture.restored`
                 depth=reader.header.depth,
                 metadata=reader.metadata.enlarged(scale),
                 keep=choices.keep,

@@ -32,6 +32,13 @@ def rewritten(source, target, rows=7, **options):
     return target.read_bytes()
 
 
+def pixels_or_refusal(make):
+    try:
+        return decode(make()).pixels
+    except BadImage as error:
+        return str(error)
+
+
 def noise(*shape, dtype=np.uint8):
     return np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype=dtype)
 
@@ -85,6 +92,47 @@ def test_what_is_cut_short_or_over_the_limits_is_refused(tmp_path, saved):
         rewritten(source, tmp_path / "out.tif")
     with pytest.raises(ImageTooLarge):
         Reader(source, Limits(max_pixels=1000))
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_damaged_jpeg_is_refused_as_when_it_is_read_whole(tmp_path, saved, progressive):
+    rows, columns = np.mgrid[0:120, 0:160]
+    smooth = np.stack([columns, rows, (rows + columns) // 2], axis=-1).astype(np.uint8)
+    data = saved(smooth, "JPEG", quality=90, progressive=progressive)
+    source, refused = tmp_path / "in", 0
+    for at in np.linspace(data.index(b"\xff\xda") + 14, len(data) - 60, 12).astype(int):
+        source.write_bytes(data[:at] + bytes(40) + data[at + 40 :])
+        whole = pixels_or_refusal(source.read_bytes)
+        by_rows = pixels_or_refusal(lambda: rewritten(source, tmp_path / "out.tif"))
+        assert np.array_equal(whole, by_rows)
+        refused += isinstance(whole, str)
+    assert refused >= 8
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("shape", [(300, 70, 3), (300, 70)])
+def test_bytes_before_a_jpegs_end_mark_cost_no_row(tmp_path, saved, shape, progressive):
+    data = saved(noise(*shape), "JPEG", progressive=progressive)
+    source = tmp_path / "in"
+    source.write_bytes(data[:-2] + bytes(16) + data[-2:])
+    written = decode(rewritten(source, tmp_path / "out.tif"))
+    assert np.array_equal(written.pixels, decode(data).pixels)
+
+
+def test_grey_in_three_channels_is_read_as_one_and_written_as_three(tmp_path, saved):
+    source, pixels = tmp_path / "in", np.repeat(noise(600, 40, 1, dtype=np.uint8), 3, axis=2)
+    for format in ("TIFF", "PNG"):
+        source.write_bytes(saved(pixels, format))
+        reader = Reader(source)
+        assert (reader.header.channels, reader.channels, reader.rows(0, 9).shape) == (3, 1, (9, 40, 1))
+        assert np.array_equal(
+            decode(rewritten(source, tmp_path / "out.tif")).pixels, decode(saved(pixels, format)).pixels
+        )
+        for row in (0, 255, 599):
+            coloured = pixels.copy()
+            coloured[row, 39, 2] ^= 1
+            source.write_bytes(saved(coloured, format))
+            assert Reader(source).rows(0, 600).shape == (600, 40, 3)
 
 
 def test_a_fault_in_the_rows_is_the_writers(tmp_path):

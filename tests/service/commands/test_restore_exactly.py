@@ -118,6 +118,18 @@ def test_depth_and_channels_stay_from_file_to_file(monkeypatch: pytest.MonkeyPat
     assert np.abs(whole.pixels - rows.pixels).max() <= 2 / 65535
 
 
+def test_grey_stays_grey_from_file_to_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    grey = np.random.default_rng(0).random((70, 90, 1), dtype=np.float32)
+    Path("in.tif").write_bytes(encode(Picture(np.repeat(grey, 3, axis=2))))
+    assert restore(source="in.tif", target="whole.tif") == 0
+    monkeypatch.setattr(local, "BY_ROWS_PIXELS", 64)
+    monkeypatch.setattr(local, "decode", None)  # it would need the whole picture
+    assert restore(source="in.tif", target="out.tif") == 0
+    whole, rows = (pixels(Path(name).read_bytes()) for name in ("whole.tif", "out.tif"))
+    assert rows.shape == (70, 90, 3)
+    np.testing.assert_array_equal(rows, whole)
+
+
 def test_when_it_is_interrupted_half_way_there_is_no_file(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
