@@ -102,12 +102,13 @@ def _found(given: str, output: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _files(folder: Path, pattern: str, output: Path) -> Iterator[tuple[Path, Path]]:
-    """Files that match, hidden ones and results of an earlier run left out."""
+    """Files that match, hidden ones and results of an earlier run, in a folder below, left out."""
     results = output.resolve()
+    below = folder.resolve() in results.parents
     for file in sorted(folder.glob(pattern)):
         place = file.relative_to(folder)
         hidden = any(part.startswith(".") for part in place.parts)
-        if file.is_file() and not hidden and results not in file.resolve().parents:
+        if file.is_file() and not hidden and not (below and results in file.resolve().parents):
             yield file, place
 
 
@@ -147,7 +148,10 @@ def _checked(item: Item) -> Item:
 
 def _refuse_collisions(items: Sequence[Item]) -> None:
     sources: dict[Path, Path] = {}
+    pictures = {item.source.resolve(): item.source for item in items}
     for item in items:
+        if replaced := pictures.get(item.target.resolve()):
+            raise InvalidArgument(f"{replaced} would be replaced by the result of {item.source}; give another -o")
         other = sources.setdefault(item.target, item.source)
         if other != item.source:
             raise InvalidArgument(f"{other} and {item.source} would both be written to {item.target}")

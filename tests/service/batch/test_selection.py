@@ -50,6 +50,13 @@ def test_results_of_an_earlier_run_are_no_input() -> None:
     assert pairs("scans", output="scans/out").keys() == {"scans/b.TIF", "scans/deep/c.png"}
 
 
+@pytest.mark.parametrize("inputs", [("scans",), ("scans/**/*.TIF", "scans/**/*.png")])
+def test_results_go_into_a_folder_above_or_beside_the_pictures_too(inputs: tuple[str, ...]) -> None:
+    assert pairs(*inputs, output=".") == {"scans/b.TIF": "b.TIF", "scans/deep/c.png": "deep/c.png"}
+    beside = {"scans/b.TIF": "scans/b.webp", "scans/deep/c.png": "scans/deep/c.webp"}
+    assert pairs(*inputs, output="scans", format=Format.WEBP) == beside
+
+
 def test_a_format_changes_the_suffix_only_where_it_is_another() -> None:
     Path("e.jpeg").touch()
     assert pairs("e.jpeg", "scans/b.TIF", format=Format.JPEG) == {"e.jpeg": "out/e.jpeg", "scans/b.TIF": "out/b.jpg"}
@@ -66,6 +73,8 @@ def test_a_format_changes_the_suffix_only_where_it_is_another() -> None:
         (["a.jpg", "scans/d.bmp"], "out", None, "--format takes jpeg, png"),
         (["a.jpg"], "./a.jpg", None, "replaced by its own result"),
         (["a.jpg"], ".", None, "replaced by its own result"),
+        (["scans"], "scans", None, "scans/b.TIF would be replaced by its own result"),
+        (["scans", "scans/deep/c.png"], "scans/deep", None, "c.png would be replaced by its own result"),
         (["a.jpg", "scans/b.TIF", "scans/deep/../b.TIF"], "out", None, "both be written to out/b.TIF"),
     ],
 )
@@ -75,6 +84,13 @@ def test_what_cannot_be_is_refused_before_anything_is_done(
     with pytest.raises(InvalidArgument, match="(?s).*".join(map(_escaped, [words]))):
         select(inputs, output, format)
     assert not Path("out").exists()
+
+
+def test_a_result_does_not_replace_another_picture() -> None:
+    Path("scans/scans").mkdir()
+    Path("scans/scans/b.TIF").touch()
+    with pytest.raises(InvalidArgument, match=r"scans/b\.TIF would be replaced by the result of scans/scans/b\.TIF"):
+        select(["scans"], ".")
 
 
 def _escaped(words: str) -> str:
