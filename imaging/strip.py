@@ -111,7 +111,9 @@ class _OnDisk:
         self.rows, self._columns, _ = array.shape
         self._pixel_bytes = array[0, 0].nbytes
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - it lives as long as the block
-        self._file.write(np.ascontiguousarray(array).data.cast("B"))
+        rest = np.ascontiguousarray(array).data.cast("B")
+        while rest:  # a call writes 2 GiB at most
+            rest = rest[self._file.write(rest) :]
 
     def read(self, target: Array, top: int, left: int) -> None:
         height, width = target.shape[:2]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from io import FileIO
+
 import numpy as np
 import pytest
 
@@ -108,6 +110,20 @@ def test_a_strip_keeps_within_its_budget_and_lets_go_of_what_nobody_needs(limit_
         assert np.array_equal(tile, whole[top : top + 8, left : left + 3])
     strip.release(64)
     assert budget.held_bytes == 0
+
+
+def test_a_block_is_written_whole_where_a_call_writes_a_part(monkeypatch, tmp_path):
+    class Partial(FileIO):
+        def write(self, data):
+            return super().write(data[:100])
+
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda dir, buffering: Partial(tmp_path / "map", "w+"))
+    strip, rows = Strip(Budget(0)), RANDOM.random((5, 11, 3), dtype=np.float32)
+    strip.append(rows)
+    (tile,) = strip.tiles(1, 5, 11)
+    strip.read(tile, 0, 0)
+    assert np.array_equal(tile, rows)
+    strip.release(5)
 
 
 def test_maps_on_disk_give_the_same_bytes(tmp_path):
