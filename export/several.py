@@ -7,8 +7,9 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from multiprocessing.queues import SimpleQueue
 from typing import Final
 
 from export import artifact, cores
@@ -19,7 +20,13 @@ MOST: Final = 4
 _BYTES_EACH: Final = 4 << 30  # torch, two runtimes, and the largest tile of the most costly network
 Outcome = Manifest | ValueError | None
 
-_news: SimpleQueue[str | None]  # of this process, where it is one of several
+# Of this process, where it is one of several. A pipe takes short messages whole, without a queue's lock, which nobody
+# gives back if its holder is killed.
+_news: Connection
+
+
+class LostProcessError(RuntimeError):
+    """One of the processes was killed, as Linux does where memory runs out; the pool ends with it."""
 
 
 def bearable(networks: int) -> int:
@@ -34,28 +41,38 @@ def export(
     """Make the artifacts; yield each name as it ends, with its manifest, None (not missing) or what went wrong.
 
     The networks begin in the order given. If this process is killed, so are the others.
+
+    Raises LostProcessError if one of the others is killed; it names the networks that have not ended.
     """
     context = multiprocessing.get_context("spawn")
-    news: SimpleQueue[str | None] = context.SimpleQueue()
-    reader = threading.Thread(target=_pass_on, args=(news, on_step), daemon=True)
+    heard, news = context.Pipe(duplex=False)
+    reader = threading.Thread(target=_pass_on, args=(heard, on_step), daemon=True)
     reader.start()
     pool = ProcessPoolExecutor(jobs, context, _begin, (news, max(1, cores.usable() // jobs)))
+    unfinished = list(names)
     try:
         running = {pool.submit(_one, name, request): name for name in names}
         for future in as_completed(running):
-            yield running[future], future.result()
+            outcome = future.result()
+            unfinished.remove(running[future])
+            yield running[future], outcome
+    except BrokenProcessPool as error:
+        raise LostProcessError(
+            f"a process was killed, perhaps for want of memory; not exported: {', '.join(unfinished)}; --jobs 1 exports"
+            " one network at a time"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
-        news.put(None)
+        news.send(None)
         reader.join()
 
 
-def _pass_on(news: SimpleQueue[str | None], on_step: Callable[[str], object]) -> None:
-    while (step := news.get()) is not None:
+def _pass_on(heard: Connection, on_step: Callable[[str], object]) -> None:
+    while (step := heard.recv()) is not None:
         on_step(step)
 
 
-def _begin(news: SimpleQueue[str | None], threads: int) -> None:
+def _begin(news: Connection, threads: int) -> None:
     """Set up a process of the pool."""
     global _news
     _news = news
@@ -77,8 +94,8 @@ def _one(name: str, request: Request) -> Outcome:
         return artifact.of_card(
             name,
             request,
-            lambda step: _news.put(f"{name}: {step}"),
-            lambda: _news.put(f"{name}: another export of it is running; waiting"),
+            lambda step: _news.send(f"{name}: {step}"),
+            lambda: _news.send(f"{name}: another export of it is running; waiting"),
         )
     except ValueError as error:
         return ValueError(str(error))  # of a class that travels between processes

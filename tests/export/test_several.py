@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -55,6 +56,15 @@ def test_each_network_has_an_outcome_of_its_own(
     assert outcomes[NAME] is None  # it is not missing
     assert isinstance(outcomes["nothing"], ValueError)
     assert "there is no model 'nothing'" in str(outcomes["nothing"])
+
+
+def test_when_one_of_its_processes_is_killed_the_networks_that_have_not_ended_are_named(tmp_path: Path) -> None:
+    def kill(step: str) -> None:
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    with pytest.raises(several.LostProcessError, match=f"not exported: {NAME}, nothing; --jobs 1"):
+        list(several.export([NAME, "nothing"], Request(tmp_path), 1, kill))
 
 
 def test_when_the_command_is_killed_its_processes_end_and_nothing_half_is_left(tmp_path: Path) -> None:
