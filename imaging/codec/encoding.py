@@ -19,6 +19,7 @@ Keep = Literal["all", "no-location", "none"]
 
 DEFAULT_QUALITY = 95
 _MAX_SIDE = {Format.JPEG: 65_535, Format.WEBP: 16_383, Format.AVIF: 16_384}
+_GREY_PROFILE = b"GRAY"  # ICC.1:2022, 7.2.8: the colour space of the data
 _MM_PER_INCH = 25.4
 UNKNOWN_DPI = (72.0, 72.0)  # what EXIF prescribes where the resolution is unknown
 CLASSIC_TIFF_BYTES = 3_900_000_000  # a TIFF of 32-bit offsets ends at 4 GiB
@@ -88,8 +89,15 @@ def refuse_loss(picture: Picture, format: Format) -> None:
         )
     if format is Format.JPEG and picture.alpha is not None:
         raise UnsupportedImage("JPEG holds no transparency. Ask for PNG, WebP, TIFF or AVIF.", format=format)
+    icc = picture.metadata.icc
+    if format in (Format.WEBP, Format.AVIF) and picture.pixels.shape[2] == 1 and icc and icc[16:20] == _GREY_PROFILE:
+        raise UnsupportedImage(
+            f"{format.label} stores grey as RGB, to which this picture's grey colour profile does not apply. "
+            "Ask for PNG, TIFF or JPEG.",
+            format=format,
+        )
     gamma = png.unusual_gamma(picture.metadata.chunks)
-    if format is not Format.PNG and gamma is not None and picture.metadata.icc is None:
+    if format is not Format.PNG and gamma is not None and icc is None:
         raise UnsupportedImage(f"Only a PNG can hold this picture's gamma of {gamma}. Ask for PNG.", gamma=gamma)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import pyvips
+from picture_samples import GREY_PROFILE
 from PIL import Image
 
-from imaging.codec import Format, decode, encode, probe
+from imaging.codec import Format, Metadata, decode, encode, probe
 from imaging.errors import ImageTooLarge, UnsupportedImage
 
 RANDOM = np.random.default_rng(5)
@@ -159,6 +161,11 @@ def test_a_kind_that_cannot_hold_the_picture_is_refused(photo, saved):
     see_through = decode(saved(photo, "PNG", "RGBA"))
     with pytest.raises(UnsupportedImage, match="JPEG holds no transparency"):
         encode(see_through, format=Format.JPEG)
+    grey = decode(saved(photo, "PNG", "L", icc_profile=GREY_PROFILE))
+    for format in (Format.WEBP, Format.AVIF):
+        assert probe(encode(replace(grey, metadata=Metadata()), format=format)).channels == 3
+        with pytest.raises(UnsupportedImage, match=r"grey as RGB.* Ask for PNG, TIFF or JPEG"):
+            encode(grey, format=format)
     long = decode(saved(np.zeros((1, 20_000), np.uint8), "PNG"))
     with pytest.raises(ImageTooLarge, match="20,000 x 1 pixels do not go into a WebP, whose sides end at 16,383"):
         encode(long, format=Format.WEBP)

@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, PngImagePlugin
 HEIGHT, WIDTH = 37, 52
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><note/></x:xmpmeta>'
 WIDE_GAMUT = bytes(pyvips.Operation.call("profile_load", "p3"))
+GREY_PROFILE = WIDE_GAMUT[:16] + b"GRAY" + WIDE_GAMUT[20:]  # what the libraries look at
 
 Sample = tuple[str, bytes]
 
@@ -43,8 +44,7 @@ def described(array, suffix, **options):
     grey, colour = ("grey16", "rgb16") if deep else ("b-w", "srgb")
     image = image.copy(interpretation=grey if bands < 3 else colour, xres=300 / 25.4, yres=300 / 25.4)
     blobs = {"exif-data": b"Exif\0\0" + exif().tobytes().removeprefix(b"Exif\0\0"), "xmp-data": XMP}
-    if bands >= 3:
-        blobs["icc-profile-data"] = WIDE_GAMUT
+    blobs["icc-profile-data"] = WIDE_GAMUT if bands >= 3 else GREY_PROFILE
     for field, value in blobs.items():
         image.set_type(pyvips.GValue.blob_type, field, value)
     return image.write_to_buffer(suffix, **options)

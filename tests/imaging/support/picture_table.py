@@ -109,14 +109,15 @@ def _distance(one, other):
 
 def converted():
     """A row for each kind of pixels: what every other kind of file makes of it."""
-    for sent, array in (
-        ("8 bits, grey", samples.photo(1)),
-        ("8 bits, RGB", samples.photo()),
-        ("8 bits, RGB and alpha", samples.photo(4)),
-        ("16 bits, RGB", samples.photo(3, 16)),
-        ("16 bits, RGB and alpha", samples.photo(4, 16)),
+    for sent, data in (
+        ("8 bits, grey", samples.plain(samples.photo(1)[..., 0], "PNG")),
+        ("8 bits, grey, profile", samples.described(samples.photo(1), ".png")),
+        ("8 bits, RGB", samples.described(samples.photo(), ".png")),
+        ("8 bits, RGB and alpha", samples.described(samples.photo(4), ".png")),
+        ("16 bits, RGB", samples.described(samples.photo(3, 16), ".png")),
+        ("16 bits, RGB and alpha", samples.described(samples.photo(4, 16), ".png")),
     ):
-        yield sent, *(_asked_as(decode(samples.described(array, ".png")), format) for format in Format)
+        yield sent, *(_asked_as(decode(data), format) for format in Format)
 
 
 def _asked_as(picture, format):
