@@ -104,12 +104,19 @@ def _restorer(args: argparse.Namespace, stack: ExitStack) -> Restorer:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Be interrupted by SIGTERM as by Ctrl-C: no half files, no job left on a server, a summary."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Be interrupted by SIGTERM, and where the terminal is closed, as by Ctrl-C.
+
+    So there are no half files, no job is left on a server, and there is a summary. An ignored signal (nohup) stays so.
+    """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: handler for number, handler in handlers.items() if handler is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _quality(text: str) -> int:

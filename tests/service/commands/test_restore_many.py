@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,24 @@ def test_a_full_disk_ends_the_run_at_once(monkeypatch: pytest.MonkeyPatch, capsy
     assert "No space left on device" in said
     assert "3 not done (--resume goes on)" in said
     assert list(Path("out").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_nothing_half_is_left_by_a_run_that_is_told_to_end(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write("in/a.png")
+    monkeypatch.setattr("os.fsync", lambda _: signal.raise_signal(number))
+    before = signal.signal(number, lambda *_: pytest.fail("the run does not heed the signal"))
+    try:
+        assert restore("in", "-o", "out") == cli.INTERRUPTED
+        assert "1 not done (--resume goes on)" in capsys.readouterr().err
+        assert list(Path("out").iterdir()) == []
+        signal.signal(number, signal.SIG_IGN)  # as nohup does
+        assert restore("in", "-o", "out") == 0
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
 
 
 def test_format_quality_and_metadata_are_as_asked() -> None:
