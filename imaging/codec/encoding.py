@@ -76,19 +76,10 @@ def encode(
     return data
 
 
-def refuse_loss(picture: Picture, format: Format) -> None:
-    """Raise UnsupportedImage or ImageTooLarge for what a kind of file cannot hold."""
-    height, width = picture.pixels.shape[:2]
-    allowed = _MAX_SIDE.get(format)
-    if allowed and max(height, width) > allowed:
-        raise ImageTooLarge(
-            f"{width:,} x {height:,} pixels do not go into a {format.label}, whose sides end at {allowed:,}. "
-            "Ask for PNG or TIFF.",
-            found=max(height, width),
-            allowed=allowed,
-        )
-    if format is Format.JPEG and picture.alpha is not None:
-        raise UnsupportedImage("JPEG holds no transparency. Ask for PNG, WebP, TIFF or AVIF.", format=format)
+def refuse_loss(picture: Picture, format: Format, scale: int = 1) -> None:
+    """Raise UnsupportedImage or ImageTooLarge for what a kind of file cannot hold of a picture, enlarged `scale` times."""
+    height, width = (side * scale for side in picture.pixels.shape[:2])
+    refuse_shape(format, height, width, alpha=picture.alpha is not None)
     icc = picture.metadata.icc
     if format in (Format.WEBP, Format.AVIF) and picture.pixels.shape[2] == 1 and icc and icc[16:20] == _GREY_PROFILE:
         raise UnsupportedImage(
@@ -99,6 +90,20 @@ def refuse_loss(picture: Picture, format: Format) -> None:
     gamma = png.unusual_gamma(picture.metadata.chunks)
     if format is not Format.PNG and gamma is not None and icc is None:
         raise UnsupportedImage(f"Only a PNG can hold this picture's gamma of {gamma}. Ask for PNG.", gamma=gamma)
+
+
+def refuse_shape(format: Format, height: int, width: int, *, alpha: bool) -> None:
+    """Raise UnsupportedImage or ImageTooLarge for sides or transparency that a kind of file cannot hold."""
+    allowed = _MAX_SIDE.get(format)
+    if allowed and max(height, width) > allowed:
+        raise ImageTooLarge(
+            f"{width:,} x {height:,} pixels do not go into a {format.label}, whose sides end at {allowed:,}. "
+            "Ask for PNG or TIFF.",
+            found=max(height, width),
+            allowed=allowed,
+        )
+    if format is Format.JPEG and alpha:
+        raise UnsupportedImage("JPEG holds no transparency. Ask for PNG, WebP, TIFF or AVIF.", format=format)
 
 
 def stored_depth(picture: Picture, format: Format) -> int:

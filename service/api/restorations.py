@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from imaging.codec import Format, Limits
 from imaging.codec import Header as PictureHeader
-from imaging.codec.encoding import Keep
+from imaging.codec.encoding import Keep, refuse_shape
 from imaging.errors import ImageTooLarge
 from imaging.mosaic import Pattern
 from service.api import documentation, jobs
@@ -119,13 +119,16 @@ async def restore(
             picture = await to_thread.run_sync(
                 header, upload.path, parts.limits, parameters.frame, limiter=parts.probing
             )
-            _refuse_giant(picture, artifact.manifest.scale, parts.limits)
+            scale = artifact.manifest.scale
+            _refuse_giant(picture, scale, parts.limits)
+            format = parameters.format or accepted_format(accept, _MEDIA_TYPES, picture.format)
+            refuse_shape(format, picture.height * scale, picture.width * scale, alpha=picture.alpha)
             backend = parts.settings.backend
             course = chart(artifact, picture.height, picture.width, backend=backend, pattern=parameters.pattern)
             order = Order(
                 task=parameters.task,
                 model=artifact.manifest.name,
-                format=parameters.format or accepted_format(accept, _MEDIA_TYPES, picture.format),
+                format=format,
                 quality=parameters.quality,
                 keep=parameters.keep,
                 frame=parameters.frame,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from imaging.codec import Format, Limits, decode, encode
-from imaging.codec.encoding import Keep
+from imaging.codec.encoding import Keep, refuse_loss
 from imaging.codec.streams import Reader, write
 from imaging.stages import Layout
 from service.batch.restorer import Progress, Restoration
@@ -60,6 +60,7 @@ class LocalRestorer:
         picture = decode(data, self._limits, frame=choices.frame)
         marks.append(time.perf_counter())
         engine = self._warm()
+        refuse_loss(picture, format, engine.manifest.scale)  # before the work, not after it
         height, width = picture.pixels.shape[:2]
         course = engine.chart(height, width, tile=choices.tile, halo=choices.halo, pattern=choices.pattern)
         marks.append(time.perf_counter())

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from imaging import codec
 from imaging.codec import Limits, Picture
+from imaging.codec.encoding import refuse_loss
 from imaging.errors import Cancelled
 from service.engine import Through
 from service.errors import INTERNAL, Failure
@@ -163,6 +164,7 @@ class Pipeline:
     def _infer(self, work: Work) -> None:
         picture, engine = work.picture, self._inference.engine(work.order.model)
         assert picture is not None
+        refuse_loss(picture, work.order.format, engine.manifest.scale)  # before the work, not after it
         pattern = work.order.pattern
         course = engine.chart(*picture.pixels.shape[:2], pattern=pattern)
         self._update(work.job_id, tiles_total=len(course))

@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import ImageCms
 from service_bench import Bench, encoded, inverted, manifest, picture, pixels, png, wait_for, wait_for_state
 
 from service.catalogue import Artifact, Catalogue
@@ -86,6 +87,33 @@ def test_uploads_that_are_still_coming_count_against_the_room_for_them(bench: Be
             assert refused.json()["type"] == "urn:unseam:problem:storage-full"
         wait_for(lambda: not list(bench.folder.rglob("*.upload")))
         assert client.post(RESTORE, content=png()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "query", "status", "words"),
+    [
+        (encoded(picture(mode="RGB").convert("RGBA")), "&format=jpeg", 415, "no transparency"),
+        (png(16_384, 2), "&format=webp", 413, "16,383"),
+    ],
+)
+def test_a_format_that_cannot_hold_the_picture_is_refused_before_the_work(
+    bench: Bench, client: httpx.Client, content: bytes, query: str, status: int, words: str
+) -> None:
+    answer = client.post(RESTORE + query, content=content, headers={"Prefer": "respond-async"})
+    assert answer.status_code == status
+    assert words in answer.json()["detail"]
+    assert bench.runner.tiles == 0
+
+
+def test_a_profile_that_the_format_cannot_hold_is_found_before_the_work(bench: Bench, client: httpx.Client) -> None:
+    grey = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    grey[16:20] = b"GRAY"
+    file = io.BytesIO()
+    picture(mode="L").save(file, "png", icc_profile=bytes(grey))
+    answer = client.post(RESTORE + "&format=webp", content=file.getvalue())
+    assert answer.status_code == 415
+    assert "profile" in answer.json()["detail"]
+    assert bench.runner.tiles == 0
 
 
 def test_a_form_as_announced_by_curl_is_taken_for_the_picture_itself(shared_client: httpx.Client) -> None:
