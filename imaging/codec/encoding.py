@@ -77,7 +77,7 @@ def encode(
 
 
 def refuse_loss(picture: Picture, format: Format, scale: int = 1) -> None:
-    """Raise UnsupportedImage or ImageTooLarge for what a kind of file cannot hold of a picture, enlarged `scale` times."""
+    """Raise UnsupportedImage or ImageTooLarge for what a kind of file cannot hold of an enlarged picture."""
     height, width = (side * scale for side in picture.pixels.shape[:2])
     refuse_shape(format, height, width, alpha=picture.alpha is not None)
     icc = picture.metadata.icc
