@@ -24,16 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, and print a line (or JSON) per set."""
-    import torch
-
     from models.build import load, load_weights
     from models.registry import find
+    from training.device import usable
     from training.evaluate import evaluate, folder_examples
     from training.recipe import Recipe, RecipeError
     from training.validation import examples
 
     card = find(args.name)
-    device = torch.device(args.device)
+    device = usable(args.device)
     network = load(card).to(device)
     if args.weights:
         load_weights(network, args.weights)

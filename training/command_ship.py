@@ -24,10 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, compare, enter; say what was measured."""
-    import torch
-
     from models import registry
     from training.checkpoint import BEST
+    from training.device import usable
     from training.recipe import Recipe, RecipeError
     from training.ship import calibrated_halo, card_of, check_better, enter, measure
 
@@ -35,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         raise RecipeError("name the folder of the recipe's pictures with --data or UNSEAM_DATA")
     recipe = Recipe.named(args.recipe)
     weights = (args.run or Path("runs") / recipe.name) / BEST
-    figures = measure(recipe, weights, Path(args.data), torch.device(args.device))
+    figures = measure(recipe, weights, Path(args.data), usable(args.device))
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
     card = card_of(
         recipe,

@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from training.batches import RecipeBatches
     from training.beginning import Beginning
     from training.checkpoint import BEST
+    from training.device import usable
     from training.recipe import Recipe, RecipeError
     from training.train import Trainer
     from training.validation import Validation
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     init = args.init or (registry.find(recipe.begins_from).path if recipe.begins_from else None)
     beginning = Beginning.read(init) if init else None
     limit_s = args.hours * 3600 if args.hours else None
-    device, data = torch.device(args.device), Path(args.data)
+    device, data = usable(args.device), Path(args.data)
     trainer = Trainer(recipe, RecipeBatches(recipe, data, device), Validation(recipe, data), folder, device, beginning)
     progress = trainer.train(limit_s, compiled=args.compile)
     print(f"{recipe.name}: {progress.step} steps, best {progress.best_psnr:.2f} dB, {folder / BEST}")  # noqa: T201
