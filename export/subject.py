@@ -81,7 +81,7 @@ def from_checkpoint(checkpoint: Path, network: str, config: str, task: str, name
     name = name or checkpoint.stem
     _check_names(name, task)
     named = config in build.configs(network)
-    made = build.create(network, config if named else read_config(network, Path(config)))
+    made = build.create(network, config) if named else _made(network, read_config(network, Path(config)))
     fill(made, network, checkpoint)
     return Subject(
         model=made.eval(),
@@ -95,6 +95,13 @@ def from_checkpoint(checkpoint: Path, network: str, config: str, task: str, name
         default=False,
         pattern=PATTERN if task == "demosaic" else None,
     )
+
+
+def _made(network: str, config: Any) -> RestorationNetwork:
+    try:
+        return build.create(network, config)
+    except Exception as error:  # layers take wrong numbers amiss in every way there is
+        raise SubjectError(f"no {network} has these settings: {str(error).partition(chr(10))[0]:.200}") from error
 
 
 def _check_names(name: str, task: str) -> None:
@@ -112,8 +119,8 @@ def read_config(network: str, path: Path) -> Any:
         published = ", ".join(build.configs(network))
         raise SubjectError(f"{path} is neither a file nor a configuration of {network}; those are {published}")
     try:
-        return make_config(network, tomllib.loads(path.read_text()))
-    except tomllib.TOMLDecodeError as error:
+        return make_config(network, tomllib.loads(path.read_text("utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SubjectError(f"{path} is no TOML: {error}") from error
 
 

@@ -112,6 +112,22 @@ def test_a_config_with_an_unknown_setting_is_refused_by_name(own: list[str], tmp
         export(*own)
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (b"# caf\xe9\n", "mine.toml is no TOML: .*0xe9"),
+        (CONFIG.replace("embed_dim = 8", "embed_dim = 32.5").encode(), "no ipt_v2 has these settings: [^\n]+$"),
+        (CONFIG.replace("embed_dim = 8", "embed_dim = -8").encode(), "no ipt_v2 has these settings: [^\n]+$"),
+    ],
+)
+def test_a_config_of_which_no_network_can_be_made_is_refused_in_a_line(
+    own: list[str], tmp_path: Path, config: bytes, message: str
+) -> None:
+    (tmp_path / "mine.toml").write_bytes(config)
+    with pytest.raises(SubjectError, match=message):
+        export(*own)
+
+
 def test_weights_of_another_configuration_are_refused(own: list[str], tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(CONFIG.replace("embed_dim = 8", "embed_dim = 16"))
     with pytest.raises(CheckpointError, match=r"mine\.safetensors does not fit IPTV2 of this --config: size mismatch"):
