@@ -18,7 +18,7 @@ from service import settings
 from service.batch.progress import Bars
 from service.batch.restorer import Restorer
 from service.batch.run import restore_all
-from service.batch.selection import InvalidArgument, select
+from service.batch.selection import FORMATS, InvalidArgument, select
 from service.batch.summary import Summary
 
 KEY: Final = "UNSEAM_API_KEY"
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--scale", type=int, help="for upscale: 2, 3 or 4")
     add("--pattern", help="for demosaic: rggb, bggr, grbg or gbrg")
     add("--frame", type=int, help="which page of a TIFF or frame of an animation, counted from 0")
-    add("--format", type=Format, choices=tuple(Format), help="kind of file of the results (default: as the pictures)")
+    add("--format", type=_format, choices=tuple(Format), help="kind of file of the results (default: as the pictures)")
     add("--quality", type=_quality, metavar="1..100", help="of JPEG, WebP and AVIF (default: 95)")
     add("--keep", choices=get_args(Keep), default="all", help="metadata to keep (default: all)")
     add("--resume", action="store_true", help="skip pictures whose result is there already")
@@ -117,6 +117,12 @@ def _terminable() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _format(text: str) -> Format:
+    if (suffix := f".{text}") not in FORMATS:
+        raise argparse.ArgumentTypeError(f"takes {', '.join(Format)}, not {text}")
+    return FORMATS[suffix]
 
 
 def _quality(text: str) -> int:

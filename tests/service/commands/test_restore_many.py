@@ -152,6 +152,16 @@ def test_format_quality_and_metadata_are_as_asked() -> None:
         assert whole.getexif()[0x010F] == "a camera"
 
 
+def test_a_format_may_be_called_as_files_are(capsys: pytest.CaptureFixture[str]) -> None:
+    write("in/a.png")
+    for name in ("jpg", "tif"):
+        assert restore("in", "-o", "out", "--format", name) == 0
+    assert sorted(path.name for path in Path("out").iterdir()) == ["a.jpg", "a.tif"]
+    with pytest.raises(SystemExit, match="2"):
+        restore("in", "-o", "out", "--format", "gif")
+    assert "--format: takes jpeg, png, webp, tiff, avif, not gif" in capsys.readouterr().err
+
+
 def test_a_server_restores_just_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sources = [write(f"in/{n}.png", seed=n) for n in range(3)]
     Path("in/9.png").write_text("Dear Sir or Madam")
