@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 from pydantic import TypeAdapter, ValidationError
 from tqdm import tqdm
@@ -18,9 +18,6 @@ from export.artifact import Request
 from export.manifest import ENGINES, Attention, Backend, Manifest, Precision
 from export.several import Outcome
 from models import registry
-
-if TYPE_CHECKING:
-    from export.subject import Subject
 
 _BACKENDS = get_args(Backend)
 
@@ -141,12 +138,10 @@ def _own(args: argparse.Namespace, request: Request) -> tuple[str, Outcome]:
         raise UsageError("--checkpoint exports that network alone: leave out the names, --all and --missing")
     if absent := [f"--{option}" for option in ("network", "config", "task") if not getattr(args, option)]:
         raise UsageError(f"--checkpoint needs {' and '.join(absent)} as well")
-    name: str = args.name or args.checkpoint.stem
+    from export import subject
 
-    def load() -> Subject:
-        from export import subject
-
-        return subject.from_checkpoint(args.checkpoint, args.network, args.config, args.task, name)
+    own = subject.from_checkpoint(args.checkpoint, args.network, args.config, args.task, args.name)
+    name = own.name  # checked: it becomes a part of paths
 
     with tqdm(total=request.steps, disable=None, leave=False) as bar:
 
@@ -154,7 +149,7 @@ def _own(args: argparse.Namespace, request: Request) -> tuple[str, Outcome]:
             bar.set_description(f"{name}: {step}")
             bar.update()
 
-        return name, artifact.make(name, load, request, on_step, _waiting(name, args))
+        return name, artifact.make(name, lambda: own, request, on_step, _waiting(name, args))
 
 
 def _waiting(name: str, args: argparse.Namespace) -> Callable[[], None]:

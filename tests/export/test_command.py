@@ -128,6 +128,18 @@ def test_a_config_of_which_no_network_can_be_made_is_refused_in_a_line(
         export(*own)
 
 
+@pytest.mark.parametrize("name", ["*", "m?ne", "a/b", "../mine"])
+def test_a_name_that_cannot_be_is_refused_before_any_folder_is_touched(
+    own: list[str], tmp_path: Path, name: str
+) -> None:
+    others = tmp_path / "artifacts" / ".mine.tmp-another" / "new"
+    others.mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(SubjectError, match="is no name for a network"):
+        export(*own, "--name", name)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_weights_of_another_configuration_are_refused(own: list[str], tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(CONFIG.replace("embed_dim = 8", "embed_dim = 16"))
     with pytest.raises(CheckpointError, match=r"mine\.safetensors does not fit IPTV2 of this --config: size mismatch"):
