@@ -44,7 +44,8 @@ class Selection:
     Attributes:
         items: in the order they are restored.
         in_folder: whether the results go into a folder, rather than one to a file.
-        ignored: files in the given folders that are no kind of picture that is taken, by name.
+        ignored: files in the given folders that are no kind of picture that is taken, by name; and linked folders,
+            which are not entered, for they may lead in a circle.
     """
 
     items: tuple[Item, ...]
@@ -73,8 +74,10 @@ def select(inputs: Sequence[str], output: str, format: Format | None = None) -> 
         return Selection((_single(Path(inputs[0]), target, format),), in_folder=False)
     if target.suffix.lower() in FORMATS or target.is_file():
         raise InvalidArgument(f"several pictures go into a folder, and {output} is named like a picture")
-    found = [pair for given in inputs for pair in _found(given, target)]
-    pictures = [(path, place) for path, place in found if path.suffix.lower() in FORMATS or str(path) in inputs]
+    # A file that two inputs stand for is one picture.
+    found = list(dict.fromkeys(pair for given in inputs for pair in _found(given, target)))
+    taken = [(path, place) for path, place in found if path.suffix.lower() in FORMATS or str(path) in inputs]
+    pictures = [(path, place) for path, place in taken if path.is_file()]
     items = tuple(_checked(Item(path, _result(target / place, format))) for path, place in pictures)
     _refuse_collisions(items)
     return Selection(items, in_folder=True, ignored=len(found) - len(pictures))
@@ -102,13 +105,14 @@ def _found(given: str, output: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _files(folder: Path, pattern: str, output: Path) -> Iterator[tuple[Path, Path]]:
-    """Files that match, hidden ones and results of an earlier run, in a folder below, left out."""
+    """Files and linked folders that match, hidden ones and results of an earlier run, in a folder below, left out."""
     results = output.resolve()
     below = folder.resolve() in results.parents
     for file in sorted(folder.glob(pattern)):
         place = file.relative_to(folder)
         hidden = any(part.startswith(".") for part in place.parts)
-        if file.is_file() and not hidden and not (below and results in file.resolve().parents):
+        result = below and results in file.resolve().parents
+        if (file.is_file() or (file.is_symlink() and file.is_dir())) and not hidden and not result:
             yield file, place
 
 

@@ -39,6 +39,20 @@ def test_pictures_of_a_folder_keep_their_places_and_other_files_are_counted() ->
     assert selection.ignored == 2
 
 
+def test_a_linked_folder_is_not_entered_but_counted() -> None:
+    Path("scans/link").symlink_to("deep")
+    Path("scans/deep/circle.png").symlink_to(Path("scans").resolve())
+    selection = select(["scans"], "out")
+    assert {str(item.target) for item in selection.items} == {"out/b.TIF", "out/deep/c.png"}
+    assert selection.ignored == 4
+    assert pairs("scans", "scans/link")["scans/link/c.png"] == "out/c.png"  # where it is asked for
+
+
+def test_a_picture_that_is_given_twice_is_restored_once() -> None:
+    items = select(["scans", "./scans/b.TIF", "scans/*.TIF"], "out").items
+    assert [str(item.source) for item in items] == ["scans/b.TIF", "scans/deep/c.png"]
+
+
 def test_a_pattern_keeps_the_places_below_its_fixed_part() -> None:
     assert pairs("scans/**/*.png") == {"scans/deep/c.png": "out/deep/c.png"}
     assert pairs("*.jpg", "scans/[a-c].*") == {"a.jpg": "out/a.jpg", "scans/b.TIF": "out/b.TIF"}
