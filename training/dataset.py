@@ -63,7 +63,7 @@ class Photographs:
     def __init__(self, paths: Iterable[Path], device: torch.device, halve_above: int = 640) -> None:
         self.photographs = [_read(path, halve_above).to(device) for path in paths]
         if not self.photographs:
-            raise DatasetError("there are no pictures to train on")
+            raise DatasetError("there are no pictures to train on, but for those that the recipe is validated on")
         areas = torch.tensor([float(p.shape[1] * p.shape[2]) for p in self.photographs])
         self.probabilities = areas.sqrt()  # large pictures more often, but not in proportion to their area
 

@@ -32,18 +32,19 @@ validate_every = 2
 phases = [{{ until = 1.0, patch = 128, batch = 1 }}]
 [[validation]]
 name = "noisy"
-folder = "clean"
+folder = "val"
 degradation = {{ sigma = [25, 25] }}
 """
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A folder with one self-made picture."""
-    (tmp_path / "clean").mkdir()
+    """A folder with one self-made picture, to train on and to be judged by."""
     y, x = np.mgrid[:144, :136]
     waves = np.stack([np.sin(x / 9), np.cos(y / 7), np.sin((x + y) / 11)], axis=-1)
-    Image.fromarray((waves * 100 + 128).astype(np.uint8)).save(tmp_path / "clean" / "waves.png")
+    for folder in ("clean", "val"):
+        (tmp_path / folder).mkdir()
+        Image.fromarray((waves * 100 + 128).astype(np.uint8)).save(tmp_path / folder / "waves.png")
     return tmp_path
 
 
