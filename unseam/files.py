@@ -19,7 +19,7 @@ def write_whole(path: Path, data: bytes) -> Path:
 @contextmanager
 def appearing(path: Path) -> Iterator[Path]:
     """Give the name of an empty file beside `path` that takes its place if the block ends well, and else goes."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:32]}.", delete=False) as file:
         other = Path(file.name)
         try:
             yield other
