@@ -160,9 +160,9 @@ def check(data: bytes, limits: Limits, frame: int | None, path: Path | None = No
 
 
 def reason(error: Exception) -> str:
-    """The library's own words, one line, each sentence once."""
+    """The library's own words, one line, each sentence once; where its loaders looked in vain says nothing more."""
     lines = dict.fromkeys(line.strip() for line in str(error).splitlines()[1:])
-    return "; ".join(filter(None, lines))[:200] or "it is damaged"
+    return "; ".join(line for line in lines if line and "bad seek to" not in line)[:200] or "it is damaged"
 
 
 def _at_most(what: str, found: int, allowed: int, unit: str) -> None:
