@@ -3,7 +3,7 @@
 Each stands between `<!-- name -->` and `<!-- /name -->`. Quality is the shipped cards' (`unseam eval NAME` measures it
 again) beside what classical methods reach (`python -m benchmarks.baselines`); counts are `unseam models count` beside
 the papers' (benchmarks/published.toml); seams are `unseam bench tiling --json` (benchmarks/results/tiling.json), and
-speeds `unseam bench engine --json` (benchmarks/results/engine.json).
+speeds `unseam bench engine --json` (benchmarks/results/engine.json; with `--threads 2` engine-two-cores.json).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
 TILING = HERE / "results" / "tiling.json"
 ENGINE = HERE / "results" / "engine.json"
+TWO_CORES = HERE / "results" / "engine-two-cores.json"
 WAYS = {
     "staged 256": "staged",
     "bounded": "bounded",
@@ -92,13 +93,8 @@ def speeds(measured: Mapping[str, Any]) -> str:
 
     Where a bfloat16 artifact was measured as well, its time, and how many times torch's as written in the same run.
     """
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for row in measured["rows"]:
-        found.setdefault(row["network"], []).append(row)
     rows = []
-    for network, of_network in found.items():
-        tile = min(row["tile"] for row in of_network)
-        smallest = [row for row in of_network if row["tile"] == tile]
+    for network, smallest in _smallest(measured).items():
         cost = {row["runtime"]: row["cost"]["cpu_ms_per_tile"] for row in smallest if row["precision"] == "fp32"}
         narrow = [row for row in smallest if row["precision"] == "bf16" and row["runtime"] in ON_CPU]
         floor_ms = smallest[0]["floor_ms"]
@@ -106,7 +102,7 @@ def speeds(measured: Mapping[str, Any]) -> str:
         rows.append(
             (
                 f"`{network}`",
-                str(tile),
+                str(smallest[0]["tile"]),
                 f"{cost[WRITTEN]:.0f} ms",
                 f"{cost[EAGER]:.0f} ms",
                 f"{cost[COMPILED]:.0f} ms" if COMPILED in cost else "",
@@ -132,6 +128,31 @@ def speeds(measured: Mapping[str, Any]) -> str:
         "in bfloat16",
     )
     return _table(head, rows)
+
+
+def together(measured: Mapping[str, Any]) -> str:
+    """A row per network, on its smallest tile: milliseconds by the clock of torch and of the quickest CPU runtime.
+
+    For runs on several threads, where CPU time does not tell what a client waits for.
+    """
+    rows = []
+    for network, smallest in _smallest(measured).items():
+        wall = {row["runtime"]: row["cost"]["ms_per_tile"] for row in smallest if row["precision"] == "fp32"}
+        runtime = min(ON_CPU & wall.keys(), key=lambda name: wall[name])
+        shown = (f"{wall[WRITTEN]:.0f} ms", f"{wall[EAGER]:.0f} ms", f"{wall[runtime]:.0f} ms ({runtime})")
+        times = (f"{wall[name] / wall[runtime]:.2f}" for name in (WRITTEN, EAGER))
+        rows.append((f"`{network}`", str(smallest[0]["tile"]), *shown, *times))
+    head = ("network", "tile", "torch, as written", "torch", "here", "times as written", "times torch")
+    return _table(head, rows)
+
+
+def _smallest(measured: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
+    """The rows of each network's smallest tile."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in measured["rows"]:
+        found.setdefault(row["network"], []).append(row)
+    least = {network: min(row["tile"] for row in rows) for network, rows in found.items()}
+    return {network: [row for row in rows if row["tile"] == least[network]] for network, rows in found.items()}
 
 
 def _difference(row: Mapping[str, Any]) -> str:
@@ -160,5 +181,6 @@ if __name__ == "__main__":
         "counts": lambda: counts(count_all()),
         "seams": lambda: seams(json.loads(TILING.read_text())),
         "speeds": lambda: speeds(json.loads(ENGINE.read_text())),
+        "together": lambda: together(json.loads(TWO_CORES.read_text())),
     }
     README.write_text(filled(README.read_text(), made))

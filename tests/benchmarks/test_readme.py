@@ -6,7 +6,7 @@ import re
 import pytest
 
 from benchmarks.baselines import stored
-from benchmarks.readme import ENGINE, README, TILING, counts, filled, quality, seams, speeds
+from benchmarks.readme import ENGINE, README, TILING, TWO_CORES, counts, filled, quality, seams, speeds, together
 from models.count import count_all
 from models.registry import cards
 
@@ -46,6 +46,21 @@ def test_speeds_are_told_of_the_smallest_tile_and_the_quickest_runtime() -> None
     assert "| 90 ms | 60 ms | 40 ms (onnx) | 4.50 | 2.25 | 1.50 |" in compiled
     halved = [row(256, "torch as written", 180, "bf16"), row(256, "openvino", 30, "bf16")]
     assert speeds({"rows": [*rows, *halved]}).splitlines()[-1] == f"{last} 30 ms, 6.00 |"
+
+
+def test_the_readmes_speeds_on_two_cores_are_those_that_were_measured() -> None:
+    text = README.read_text()
+    assert filled(text, {"together": lambda: together(json.loads(TWO_CORES.read_text()))}) == text
+
+
+def test_speeds_on_several_cores_are_by_the_clock() -> None:
+    def row(tile: int, runtime: str, ms: float) -> dict[str, object]:
+        cost = {"ms_per_tile": ms, "cpu_ms_per_tile": 999}
+        return {"network": "net", "precision": "fp32", "tile": tile, "runtime": runtime, "cost": cost}
+
+    torch = [row(192, "torch as written", 180), row(192, "torch eager", 90)]
+    table = together({"rows": [*torch, row(192, "onnx", 45), row(192, "openvino", 40), row(384, "onnx", 1)]})
+    assert table.splitlines()[-1] == "| `net` | 192 | 180 ms | 90 ms | 40 ms (openvino) | 4.50 | 2.25 |"
 
 
 @pytest.mark.slow
