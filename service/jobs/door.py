@@ -32,11 +32,13 @@ class Door:
         self._account, self._metrics = account, metrics
         self._lacking: set[str] = set()  # networks that jobs asked for
         self._passed_on: set[str] = set()  # jobs, since one of them came round again
+        self._last_first = False  # or jobs that are left to others would hide the lanes behind theirs
         self.queues = control.queues(connection)
 
     def pop(self, lanes: Sequence[str]) -> tuple[ControlJob, Queue] | None:
         """The next control job of these lanes, the first first; None if there is none for a while."""
-        for queue in (self.queues[lane] for lane in lanes):
+        order, self._last_first = lanes[::-1] if self._last_first else lanes, False
+        for queue in (self.queues[lane] for lane in order):
             if job_id := self._redis.lmove(queue.key, queue.intermediate_queue_key):
                 return self._fetch(job_id.decode(), queue)
         queue = self.queues[lanes[0]]
@@ -60,6 +62,7 @@ class Door:
             self._lacking.add(job.order.model)
         if job.id in self._passed_on:  # everything else in the queue is begun
             self._passed_on.clear()
+            self._last_first = True
             time.sleep(POLL_S)
         self._passed_on.add(job.id)
 

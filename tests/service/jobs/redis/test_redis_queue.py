@@ -73,6 +73,18 @@ def test_a_worker_without_a_jobs_network_leaves_it_to_one_that_has_it(bench: Red
     assert not bench.server.client.zcard("rq:wip:unseam")
 
 
+def test_jobs_that_are_left_to_others_do_not_hide_large_pictures(bench: RedisBench) -> None:
+    newer = RedisBench(bench.folder.parent / "newer", bench.server)
+    newer.blobs = bench.blobs
+    newer.catalogue = Catalogue([Artifact(bench.folder, manifest(name="newer"))])
+    large = {"large_tile_units": 0.25}
+    with bench.client(**large) as client, newer.client(**large) as other:
+        waits = submitted(other, png())
+        with bench.worker(**large):
+            wait_for_state(client, submitted(client, png(300, 300)), "succeeded")
+        assert other.get(f"/jobs/{waits}").json()["state"] == "queued"
+
+
 def test_two_api_processes_are_one_service(bench: RedisBench) -> None:
     other = RedisBench(bench.folder.parent / "other", bench.server)
     other.blobs = bench.blobs
