@@ -114,7 +114,8 @@ async def restore(
     try:
         if idempotency_key is None:  # else it may be for a job that was let in long ago
             least = tile_units(chart(artifact, 1, 1, backend=parts.settings.backend))
-            await parts.queue.admit(least, parts.intake.bytes + announced(request))
+            coming = min(announced(request), parts.settings.max_body_bytes)  # what is more is refused as too large
+            await parts.queue.admit(least, parts.intake.bytes + coming)
         async with received(request, parts.folder, parts.settings.max_body_bytes, parts.intake) as upload:
             picture = await to_thread.run_sync(
                 header, upload.path, parts.limits, parameters.frame, limiter=parts.probing

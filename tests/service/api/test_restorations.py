@@ -164,7 +164,7 @@ def test_an_empty_body_is_refused(shared_client: httpx.Client) -> None:
 
 
 def test_a_body_over_the_limit_is_refused_announced_or_not(bench: Bench) -> None:
-    with bench.client(max_body_bytes=1000) as client:
+    with bench.client(max_body_bytes=1000, max_spool_bytes=1000) as client:
         chunks = (b"x" * 100 for _ in range(100))
         form = {"image": b"x" * 2000}
         for answer in (
