@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.contamination import Chain, Parallel
+from models.layers.attention import Projection, together
 from models.layers.cosine_attention import CosineAttention
 from models.layers.windows import Windows, rolled_penalty
 
-
-class Halves(nn.Linear):
-    """A linear layer that gives its two halves of channels each by itself, so that none has to be cut out of both."""
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """(..., in) to two of (..., out / 2)."""
-        (first, second), (bias, other) = self.weight.chunk(2), self.bias.chunk(2)
-        return F.linear(x, first, bias), F.linear(x, second, other)
+QKV = Callable[[Tensor, int], list[Tensor]]  # queries, keys and values of tokens, by heads: see `Projection`
 
 
 class WindowAttention(nn.Module):
-    """Cosine attention among the pixels of each window; takes q, k and v in one map.
+    """Cosine attention among the pixels of each window.
 
     Args:
         num_heads: attention heads.
@@ -36,16 +32,16 @@ class WindowAttention(nn.Module):
         self.windows = windows
         self.attention = CosineAttention(windows.size, windows.size, num_heads)
 
-    def forward(self, qkv: Tensor) -> Tensor:
-        """(B, H, W, 3C) to (B, H, W, C)."""
-        height, width = qkv.shape[1:3]
-        q, k, v = self.windows.split_heads(qkv, 3, self.num_heads).unbind()
+    def forward(self, x: Tensor, qkv: QKV) -> Tensor:
+        """(B, H, W, C) to (B, H, W, `qkv`'s channels)."""
+        height, width = x.shape[1:3]
+        q, k, v = qkv(self.windows.split(x), self.num_heads)
         penalty = None
         if self.windows.shifted and self.windows.border == "roll":
-            regions = self.windows.regions(height, width, qkv.device)
+            regions = self.windows.regions(height, width, x.device)
             penalty = rolled_penalty(regions, regions)
-        out = self.attention(q, k, v, self.windows.filled(height, width, qkv.device), penalty)
-        return self.windows.join_heads(out, height, width)
+        out = self.attention(q, k, v, self.windows.filled(height, width, x.device), penalty)
+        return self.windows.join(together(out), height, width)
 
 
 class AnchoredStripeAttention(nn.Module):
@@ -69,22 +65,23 @@ class AnchoredStripeAttention(nn.Module):
         self.gather = CosineAttention(anchors, stripes.size, num_heads)
         self.read = CosineAttention(stripes.size, anchors, num_heads)
 
-    def forward(self, qkv: Tensor, anchors: Tensor) -> Tensor:
-        """(B, H, W, 3C) and (B, H/f, W/f, C) to (B, H, W, C)."""
-        height, width = qkv.shape[1:3]
+    def forward(self, x: Tensor, qkv: QKV, anchor: Projection) -> Tensor:
+        """(B, H, W, C) to (B, H, W, `qkv`'s channels)."""
+        height, width = x.shape[1:3]
         coarse = height // self.anchor_factor, width // self.anchor_factor
+        pooled = F.avg_pool2d(x.permute(0, 3, 1, 2), self.anchor_factor).permute(0, 2, 3, 1)
         pixel_grid = self._grid(height, width)
         anchor_grid = pixel_grid.scaled(self.anchor_factor)
-        q, k, v = pixel_grid.split_heads(qkv, 3, self.num_heads).unbind()
-        (a,) = anchor_grid.split_heads(anchors, 1, self.num_heads).unbind()
+        q, k, v = qkv(pixel_grid.split(x), self.num_heads)
+        (a,) = anchor(anchor_grid.split(pooled), self.num_heads)
         penalty = None
         if pixel_grid.shifted and pixel_grid.border == "roll":
-            regions = pixel_grid.regions(height, width, qkv.device)
-            penalty = rolled_penalty(anchor_grid.regions(*coarse, qkv.device), regions)
-        gathered = self.gather(a, k, v, pixel_grid.filled(height, width, qkv.device), penalty)
+            regions = pixel_grid.regions(height, width, x.device)
+            penalty = rolled_penalty(anchor_grid.regions(*coarse, x.device), regions)
+        gathered = self.gather(a, k, v, pixel_grid.filled(height, width, x.device), penalty)
         penalty = None if penalty is None else penalty.transpose(1, 2)
-        out = self.read(q, a, gathered, anchor_grid.filled(*coarse, qkv.device), penalty)
-        return pixel_grid.join_heads(out, height, width)
+        out = self.read(q, a, gathered, anchor_grid.filled(*coarse, x.device), penalty)
+        return pixel_grid.join(together(out), height, width)
 
     def _grid(self, height: int, width: int) -> Windows:
         if self.stripes.border == "roll":
@@ -115,9 +112,8 @@ class MixedAttention(nn.Module):
         anchor_factor: int,
     ) -> None:
         super().__init__()
-        self.anchor_factor = anchor_factor
-        self.qkv = Halves(dim, 3 * dim)
-        self.anchor = nn.Linear(dim, dim // 2)
+        self.qkv = Projection(dim, 3 * dim, 6)
+        self.anchor = Projection(dim, dim // 2, 1)
         self.window = WindowAttention(num_heads_window, windows)
         self.stripe = AnchoredStripeAttention(num_heads_stripe, stripes, anchor_factor)
         self.proj = nn.Linear(dim, dim)
@@ -135,7 +131,7 @@ class MixedAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C)."""
-        window, stripe = self.qkv(x)
-        anchors = self.anchor(F.avg_pool2d(x.permute(0, 3, 1, 2), self.anchor_factor).permute(0, 2, 3, 1))
-        out: Tensor = self.proj(torch.cat((self.window(window), self.stripe(stripe, anchors)), dim=-1))
+        window = self.window(x, partial(self.qkv, which=slice(3)))
+        stripe = self.stripe(x, partial(self.qkv, which=slice(3, 6)), self.anchor)
+        out: Tensor = self.proj(torch.cat((window, stripe), dim=-1))
         return out

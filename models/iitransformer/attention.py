@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from models.contamination import Chain, Reach
 from models.iitransformer.blocks import Blocks, cut, either, uncut
 from models.iitransformer.released import edge_penalty, flat_index_bias
-from models.layers.attention import MASKED, attend
+from models.layers.attention import MASKED, Projection, attend, together
 from models.layers.chunks import chunks
 from models.layers.position_bias import RelativePositionBias, spread
 from models.layers.windows import Size, Windows, rolled_penalty
@@ -29,7 +29,7 @@ class IntraAttention(nn.Module):
         super().__init__()
         self.num_heads = num_heads
         self.patches = patches
-        self.qkv = nn.Linear(dim, 3 * dim)
+        self.qkv = Projection(dim, 3 * dim, 3)
         self.bias = RelativePositionBias(patches.size, num_heads)
         self.proj = nn.Linear(dim, dim)
 
@@ -41,13 +41,13 @@ class IntraAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C)."""
         batch, height, width, _ = x.shape
-        q, k, v = self.patches.split_heads(self.qkv(x), 3, self.num_heads).unbind()
+        q, k, v = self.qkv(self.patches.split(x), self.num_heads)
         bias = self.bias()
         if self.patches.shifted and self.patches.border == "roll":
             regions = self.patches.regions(height, width, x.device)
             bias = (bias + rolled_penalty(regions, regions)[:, None]).repeat(batch, 1, 1, 1)
         out = attend(q * q.shape[-1] ** -0.5, k, v, bias, self.patches.filled(height, width, x.device))
-        projected: Tensor = self.proj(self.patches.join_heads(out, height, width))
+        projected: Tensor = self.proj(self.patches.join(together(out), height, width))
         return projected
 
 
@@ -74,7 +74,7 @@ class InterAttention(nn.Module):
         self.patches = patches
         self.reach = reach
         self.reference_bias = reference_bias
-        self.qkv = nn.Linear(dim, 3 * dim)
+        self.qkv = Projection(dim, 3 * dim, 3)
         self.bias = RelativePositionBias(reach, num_heads)
         self.proj = nn.Linear(dim, dim)
 
@@ -91,25 +91,23 @@ class InterAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C)."""
-        out: Tensor = self.proj(self.attend(self.qkv(x)))
+        out: Tensor = self.proj(self.attend(x))
         return out
 
-    def attend(self, qkv: Tensor) -> Tensor:
-        """Attend among patches, without the linear layers: (B, H, W, 3C) to (B, H, W, C)."""
-        height, width = qkv.shape[1:3]
-        tokens = self.patches.split(qkv)
+    def attend(self, x: Tensor) -> Tensor:
+        """Attend among patches, without the last linear layer: (B, H, W, C) to (B, H, W, C)."""
+        height, width = x.shape[1:3]
         rows, columns = self.patches.shape(height, width)
-        pixels, head = tokens.shape[1], tokens.shape[2] // (3 * self.num_heads)
-        tokens = tokens.reshape(-1, rows * columns, pixels, 3, self.num_heads, head)
-        q, k, v = tokens.permute(3, 0, 4, 1, 2, 5).flatten(4).unbind()
+        pixels = (part.transpose(1, 2) for part in self.qkv(self.patches.split(x), self.num_heads))
+        q, k, v = (
+            part.reshape(-1, rows * columns, *part.shape[1:]).permute(0, 3, 1, 2, 4).flatten(3) for part in pixels
+        )
+        head = x.shape[3] // self.num_heads
         q = q * head**-0.5  # the head's width, as released; the text prints C's
         among_patches = self._rolled if self.patches.border == "roll" else self._within_reach
-        out = (
-            among_patches(q, k, v, rows, columns)
-            .reshape(-1, self.num_heads, rows * columns, pixels, head)
-            .transpose(1, 2)
-        )
-        return self.patches.join_heads(out.reshape(-1, self.num_heads, pixels, head), height, width)
+        out = among_patches(q, k, v, rows, columns)
+        out = out.reshape(*out.shape[:3], out.shape[3] // head, head).permute(0, 2, 3, 1, 4)
+        return self.patches.join(out.flatten(0, 1).flatten(2), height, width)
 
     def _within_reach(self, q: Tensor, k: Tensor, v: Tensor, rows: int, columns: int) -> Tensor:
         """Attend among the patches of a map, (B, num_heads, rows * columns, D), block by block."""
@@ -122,9 +120,9 @@ class InterAttention(nn.Module):
         if down.whole and across.whole:
             return attend(q, k, v, bias + either(down.masked, across.masked) * MASKED)
         # Keys are copied for every block that reads them, so a large map is done by strips of blocks.
-        batch, heads, _, width = q.shape
+        batch, num_heads, _, width = q.shape
         strips = []
-        for strip in chunks(len(down.keys), down.keys.shape[1] * across.keys.numel() * heads * width, LARGEST_COPY):
+        for strip in chunks(len(down.keys), down.keys.shape[1] * across.keys.numel() * num_heads * width, LARGEST_COPY):
             keys = down.keys[strip], across.keys, columns
             masked = bias[:, None] + either(down.masked[strip], across.masked) * MASKED
             out = attend(
@@ -133,7 +131,7 @@ class InterAttention(nn.Module):
                 cut(v, *keys),
                 masked.repeat(batch, 1, 1, 1),
             )
-            strips.append(out.reshape(-1, heads, out.shape[1] * out.shape[2], width))
+            strips.append(out.reshape(-1, num_heads, out.shape[1] * out.shape[2], width))
         return uncut(torch.cat(strips, dim=2), down, across, rows, columns)
 
     def _rolled(self, q: Tensor, k: Tensor, v: Tensor, rows: int, columns: int) -> Tensor:

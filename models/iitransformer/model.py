@@ -122,7 +122,7 @@ class IITransformer(SegmentedNetwork):
                 nn.init.zeros_(module.bias)
 
     def segments(self) -> Sequence[Segment]:
-        """One for each intra layer, three for each inter layer; see `SegmentedNetwork.segments`."""
+        """One for each intra layer, two for each inter layer; see `SegmentedNetwork.segments`."""
         stem = self.config.stem
         segments = [
             Segment("shallow", {PICTURE: (Down(stem), *declared(self.stem))}, self._enter),
@@ -189,17 +189,20 @@ class Layer(nn.Module):
         self.mlp = Mlp(config.embed_dim, config.mlp_ratio)
 
     def segments(self, name: str, read: str) -> list[Segment]:
-        """From the map `read` to the map `name`; far-reaching attention stands alone, between its linear layers."""
+        """From the map `read` to the map `name`; far-reaching attention stands alone, before what is done per pixel."""
         attention = self.attention
         if isinstance(attention, IntraAttention):
             return [Segment(name, {read: ()}, self._whole, lambda: attention.chain)]
-        qkv, attended = f"{name}.qkv", f"{name}.attended"
+        attended = f"{name}.attended"
         joined: dict[str, Chain] = {read: (), attended: ()}
         return [
-            Segment(qkv, {read: ()}, lambda x: attention.qkv(self.norm1(x))),
-            Segment(attended, {qkv: ()}, attention.attend, lambda: attention.chain, attention.single),
+            Segment(attended, {read: ()}, self._attend, lambda: attention.chain, attention.single),
             Segment(name, joined, lambda x, out: self._feed_forward(x + attention.proj(out))),
         ]
+
+    def _attend(self, x: Tensor) -> Tensor:
+        assert isinstance(self.attention, InterAttention)
+        return self.attention.attend(self.norm1(x))
 
     def _whole(self, x: Tensor) -> Tensor:
         return self._feed_forward(x + self.attention(self.norm1(x)))

@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.layers.chunks import exporting
 
 MASKED = -1e4  # minus infinity that half precision can hold: exp(MASKED + any score) is zero
+
+
+class Projection(nn.Linear):
+    """A linear layer to several equal parts of channels, as queries, keys and values are, each divided among heads.
+
+    Each part is a product of its own, so that none has to be cut out of another, and heads are laid apart right before
+    attention: OpenVINO computes everything from there to `together` in one pass.
+
+    Args:
+        in_features: channels taken.
+        out_features: channels of all parts.
+        parts: how many there are.
+    """
+
+    def __init__(self, in_features: int, out_features: int, parts: int) -> None:
+        super().__init__(in_features, out_features)
+        self.parts = parts
+
+    def forward(self, x: Tensor, num_heads: int, which: slice = slice(None)) -> list[Tensor]:  # type: ignore[override]
+        """Tokens (B, N, in_features) to the parts wanted, each (B, num_heads, N, d)."""
+        wanted = zip(self.weight.chunk(self.parts)[which], self.bias.chunk(self.parts)[which], strict=True)
+        made = (F.linear(x, weight, bias) for weight, bias in wanted)
+        return [part.reshape(*x.shape[:2], num_heads, part.shape[2] // num_heads).transpose(1, 2) for part in made]
+
+
+def together(x: Tensor) -> Tensor:
+    """Lay heads (B, num_heads, N, d) side by side again: (B, N, num_heads * d)."""
+    return x.transpose(1, 2).flatten(2)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, masked: Tensor | None = None) -> Tensor:

@@ -92,26 +92,6 @@ class Windows:
             return x.flatten(1, 2).index_select(1, places).reshape(-1, self.size[0] * self.size[1], channels)
         return partition(self._rolled(x, -1), self.size)
 
-    def split_heads(self, x: Tensor, parts: int, num_heads: int) -> Tensor:
-        """Cut (B, H, W, parts * num_heads * d) into windows for attention: (parts, B * count, num_heads, h * w, d).
-
-        Of a plain grid in one permutation, where `split` and then laying heads apart are two.
-        """
-        _, height, width, channels = x.shape
-        (h, w), head = self.size, channels // (parts * num_heads)
-        if self.shifted and self.border == "reflect":
-            return self.split(x).reshape(-1, h * w, parts, num_heads, head).permute(2, 0, 3, 1, 4).contiguous()
-        _check_divides(self.size, height, width)
-        x = self._rolled(x, -1).reshape(-1, height // h, h, width // w, w, parts, num_heads, head)
-        return x.permute(5, 0, 1, 3, 6, 2, 4, 7).reshape(parts, -1, num_heads, h * w, head)
-
-    def join_heads(self, windows: Tensor, height: int, width: int) -> Tensor:
-        """Undo `split_heads` of one part: (B * count, num_heads, h * w, d) to (B, height, width, num_heads * d)."""
-        rows, columns = self.shape(height, width)
-        num_heads, (h, w) = windows.shape[1], self.size
-        x = windows.reshape(-1, rows, columns, num_heads, h, w, windows.shape[-1]).permute(0, 1, 4, 2, 5, 3, 6)
-        return self._uncovered(x.reshape(-1, rows * h, columns * w, num_heads * windows.shape[-1]), height, width)
-
     def _places(self, height: int, width: int, device: torch.device) -> Tensor:
         """Which pixel of a map, counted row by row, each token of an overhanging grid is: (count * h * w).
 

@@ -16,6 +16,7 @@ from typing import Literal, cast, get_args
 import torch
 from torch import Tensor, nn
 
+from models.layers.attention import Projection, together
 from models.layers.cosine_attention import LARGEST_LOG_SCALE, unit
 from models.layers.position_bias import ContinuousPositionBias
 from models.layers.windows import Windows
@@ -50,18 +51,18 @@ class KeySemanticAttention(nn.Module):
         self.implementation: Implementation = "mask"
         self.num_heads = num_heads
         window = (window_size, window_size)
-        self.qkv = nn.Linear(dim, 3 * dim)
+        self.qkv = Projection(dim, 3 * dim, 3)
         self.proj = nn.Linear(dim, dim)
         self.logit_scale = nn.Parameter(torch.full((num_heads, 1, 1), math.log(10)))
         self.bias = ContinuousPositionBias(window, window, num_heads, bias_hidden)
 
     def forward(self, x: Tensor, windows: Windows, dictionary: Dictionary) -> Tensor:
         """(B, H, W, dim) to (B, H, W, dim); `dictionary` lists the keys of these `windows`."""
-        qkv = windows.split_heads(self.qkv(x), 3, self.num_heads)
-        q, k = unit(qkv[:2]).unbind()
+        q, k, v = self.qkv(windows.split(x), self.num_heads)
+        q, k = unit(q), unit(k)
         q = (q * self.logit_scale.clamp(max=LARGEST_LOG_SCALE).exp()).to(k.dtype)
-        out = attend(q, k, qkv[2], dictionary, self.bias.grid().to(q.dtype), self.implementation)
-        out = self.proj(windows.join_heads(out, *x.shape[1:3]))
+        out = attend(q, k, v, dictionary, self.bias.grid().to(q.dtype), self.implementation)
+        out = self.proj(windows.join(together(out), *x.shape[1:3]))
         return cast(Tensor, out)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.iitransformer.attention import InterAttention, IntraAttention
 from models.layers.windows import Windows
@@ -13,7 +14,12 @@ def by_definition(layer: InterAttention, x: Tensor) -> Tensor:
     _, height, width, dim = x.shape
     (m, _), heads, (reach, _) = layer.patches.size, layer.num_heads, layer.reach
     rows, columns, head = height // m, width // m, dim // heads
-    q, k, v = layer.qkv(x)[0].reshape(rows, m, columns, m, 3, heads, head).permute(4, 5, 0, 2, 1, 3, 6).flatten(4)
+    q, k, v = (
+        F.linear(x, layer.qkv.weight, layer.qkv.bias)[0]
+        .reshape(rows, m, columns, m, 3, heads, head)
+        .permute(4, 5, 0, 2, 1, 3, 6)
+        .flatten(4)
+    )
     out = torch.zeros_like(q)
     for h in range(heads):
         for y in range(rows):

@@ -2,8 +2,18 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional as F
 
-from models.layers.attention import attend
+from models.layers.attention import Projection, attend, together
+
+
+def test_parts_of_a_projection_are_those_of_its_whole_answer_by_heads_and_together_again() -> None:
+    layer, x = Projection(5, 6 * 4, 6).double(), torch.randn(3, 7, 5, dtype=torch.float64)
+    whole = F.linear(x, layer.weight, layer.bias).reshape(3, 7, 6, 2, 2)
+    wanted = layer(x, 2, slice(3, 6))
+    for part, expected in zip(wanted, whole.unbind(2)[3:], strict=True):
+        assert (part - expected.transpose(1, 2)).abs().max() < 1e-12
+        assert (together(part) - expected.flatten(2)).abs().max() < 1e-12
 
 
 @pytest.mark.parametrize(

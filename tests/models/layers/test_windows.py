@@ -4,17 +4,7 @@ import pytest
 import torch
 
 from models.layers.attention import attend
-from models.layers.windows import ROLLED_PENALTY, Border, Windows, merge, partition, reflected_index, rolled_penalty
-
-
-@pytest.mark.parametrize("border", ["reflect", "roll"])
-@pytest.mark.parametrize("offset", [(0, 0), (2, 3)])
-def test_heads_are_laid_apart_as_by_splitting_first_and_joined_again(border: Border, offset: tuple[int, int]) -> None:
-    windows, x = Windows((4, 6), offset, border), torch.randn(2, 8, 12, 3 * 2 * 5)
-    apart = windows.split_heads(x, 3, 2)
-    expected = windows.split(x).reshape(-1, 24, 3, 2, 5).permute(2, 0, 3, 1, 4)
-    assert torch.equal(apart, expected)
-    assert torch.equal(windows.join_heads(apart[1], 8, 12), x[..., 10:20])
+from models.layers.windows import ROLLED_PENALTY, Windows, merge, partition, reflected_index, rolled_penalty
 
 
 def test_merging_undoes_partitioning() -> None:

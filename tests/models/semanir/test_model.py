@@ -8,6 +8,8 @@ from torch import nn
 
 from export.swap import swap
 from models.count import count
+from models.layers.attention import Projection
+from models.semanir.attention import KeySemanticAttention
 from models.semanir.model import CONFIGS, Config, SemanIR
 
 SMALL = Config(
@@ -56,18 +58,18 @@ def test_the_u_shape_is_near_the_papers_size() -> None:
     macs = []
 
     def add(module: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
-        per_place = module.weight.numel() / (module.weight.shape[1] if isinstance(module, nn.ConvTranspose2d) else 1)
-        if isinstance(
-            module, nn.ConvTranspose2d
-        ):  # over (B, C, H, W) weights (in, out, 2, 2), stride 2: one tap a pixel
+        if isinstance(module, nn.ConvTranspose2d):  # stride 2 and 2 x 2 taps: one tap a pixel
             macs.append(output.numel() * module.in_channels)
         elif isinstance(module, nn.Conv2d):
-            macs.append(output.numel() // module.out_channels * per_place)
+            macs.append(output.numel() // module.out_channels * module.weight.numel())
+        elif isinstance(module, KeySemanticAttention):  # queries, keys and values of every pixel
+            macs.append(output.numel() * module.qkv.out_features)
         elif output.dim() == 4:
             macs.append(output.numel() * module.in_features)
 
     for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and module.weight.shape[1] != 2:
+        linear = isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and module.weight.shape[1] != 2
+        if (linear and not isinstance(module, Projection)) or isinstance(module, KeySemanticAttention):
             module.register_forward_hook(add)
     with torch.no_grad():
         network.eval().restore(torch.empty(1, 3, 256, 256, device="meta"))
