@@ -119,6 +119,11 @@ class Failure:
     detail: str
     facts: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def passes(self) -> bool:
+        """Whether it was the service's state, not the request: the same may be asked again later."""
+        return self.kind in {kind(error) for error in RetryLater.__subclasses__()}
+
     @classmethod
     def of(cls, error: Exception) -> Failure:
         """What a client may know of an exception: nothing of one that is not ours."""

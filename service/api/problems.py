@@ -35,6 +35,7 @@ _ERRORS: Final[dict[type[Exception], int]] = {
     pictures.ImageTooLarge: 413,
 }
 _OUT_OF_MEMORY = "out-of-memory"
+RETRY_AFTER_S: Final = 10  # where the error does not say: a stored failure does not keep it
 _STATUS: Final = {kind(error): status for error, status in _ERRORS.items()} | {_OUT_OF_MEMORY: 413}
 _ABOUT: Final = {kind(error): (error.__doc__ or "").partition("\n")[0] for error in _ERRORS} | {
     _OUT_OF_MEMORY: "The picture does not fit in the server's memory.",
@@ -128,12 +129,12 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(ServiceError)
     @app.exception_handler(pictures.PictureError)
     def ours(request: Request, error: Exception) -> JSONResponse:
-        headers = {}
-        if isinstance(error, RetryLater):
-            headers["Retry-After"] = str(error.retry_after_s)
+        failure, headers = Failure.of(error), {}
+        if failure.passes:
+            headers["Retry-After"] = str(error.retry_after_s if isinstance(error, RetryLater) else RETRY_AFTER_S)
         if isinstance(error, Unauthorized):
             headers["WWW-Authenticate"] = 'Bearer realm="unseam"'
-        return response(of_failure(Failure.of(error), request.state.request_id), headers)
+        return response(of_failure(failure, request.state.request_id), headers)
 
     @app.exception_handler(HTTPException)
     def frameworks(request: Request, error: HTTPException) -> JSONResponse:

@@ -13,7 +13,7 @@ from imaging.codec import Limits
 from service.errors import IdempotencyKeyReused, JobFailed, NoResult, NotReady, ResultExpired
 from service.jobs.admission import admit_bytes, admit_work
 from service.jobs.inference import Inference
-from service.jobs.job import Job, Order, State, new_id
+from service.jobs.job import Job, Order, State, keeps_key, new_id
 from service.jobs.lanes import Lanes
 from service.jobs.ledger import Ledger
 from service.jobs.pace import Pace
@@ -29,11 +29,7 @@ EXPIRED_JOBS_KEPT = 10_000  # so that their results answer 410 for a while, not 
 
 
 class EmbeddedQueue:
-    """A `JobQueue` of threads and dictionaries; made and used on one event loop.
-
-    An Idempotency-Key is remembered as long as its job's result is, and forgotten when that job is cancelled: whoever
-    comes back with the key wants the picture.
-    """
+    """A `JobQueue` of threads and dictionaries; made and used on one event loop."""
 
     outlasts_process = False
 
@@ -76,12 +72,13 @@ class EmbeddedQueue:
         key = (order.owner, order.idempotency_key) if order.idempotency_key else None
         if key in self._by_key:
             job = self._ledger.get(self._by_key[key])
-            if job.order.fingerprint != order.fingerprint:
-                raise IdempotencyKeyReused(
-                    "This Idempotency-Key was used for another picture or other parameters; take a new one.",
-                    job=job.id,
-                )
-            return job
+            if keeps_key(job.state, job.failure):
+                if job.order.fingerprint != order.fingerprint:
+                    raise IdempotencyKeyReused(
+                        "This Idempotency-Key was used for another picture or other parameters; take a new one.",
+                        job=job.id,
+                    )
+                return job
         await self.admit(order.tile_units, order.body_bytes)
         job = Job(new_id(), order, time.time(), tiles_total=order.tiles)
         upload = upload.rename(self._spool.upload(job.id))
@@ -124,8 +121,7 @@ class EmbeddedQueue:
             self._expire(job)
         elif work := self._work.get(job_id):
             work.cancelled.set()
-            if self._update(job_id, state=State.CANCELLED):
-                self._forget_key(job)
+            self._update(job_id, state=State.CANCELLED)
         return self._ledger.get(job_id)
 
     async def forget(self, job_id: str) -> None:
@@ -197,5 +193,5 @@ class EmbeddedQueue:
 
     def _forget_key(self, job: Job) -> None:
         key = (job.order.owner, job.order.idempotency_key or "")
-        if self._by_key.get(key) == job.id:  # after a cancelled job, the key may stand for a newer one
+        if self._by_key.get(key) == job.id:  # the key may stand for a newer one
             del self._by_key[key]

@@ -136,6 +136,14 @@ class Job:
         return self.order.tile_units * (1 - self.tiles_done / self.tiles_total)
 
 
+def keeps_key(state: State, failure: Failure | None) -> bool:
+    """Whether an Idempotency-Key still stands for its job, once that has come to this state.
+
+    Not where the job was cancelled, or failed for a reason that passes: whoever comes back wants the picture.
+    """
+    return state is not State.CANCELLED and not (failure and failure.passes)
+
+
 def new_id() -> str:
     """An id that cannot be guessed: 128 random bits, safe in a URL and in a file name."""
     return secrets.token_hex(16)

@@ -50,7 +50,9 @@ class JobQueue(Protocol):
     outlasts_process: bool
 
     async def submit(self, order: Order, upload: Path) -> Job:
-        """Accept an order, or find the job that the same Idempotency-Key already made.
+        """Accept an order, or find the job that the same Idempotency-Key already made and stands for.
+
+        A key is remembered as long as its job's result is; it is free again as soon as `job.keeps_key` says so.
 
         The uploaded file is moved away when the order is accepted, else left alone.
 

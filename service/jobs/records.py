@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from service.errors import Failure
-from service.jobs.job import Job, Order, Result, State
+from service.jobs.job import Job, Order, Result, State, keeps_key
 from service.planning import TILE_UNIT_PIXELS
 
 UNFINISHED: Final = "unseam:unfinished"
@@ -74,7 +74,8 @@ def ending(
     if failure:
         fields += ["failure", dump_failure(failure)]
     size = result.size_bytes if result else 0
-    return [job_id, attempt, str(state), result_ttl_s, record_ttl_s, size, *fields]
+    key_ttl_s = result_ttl_s if keeps_key(state, failure) else 0
+    return [job_id, attempt, str(state), result_ttl_s, record_ttl_s, key_ttl_s, size, *fields]
 
 
 def dump_failure(failure: Failure) -> str:

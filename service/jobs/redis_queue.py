@@ -38,10 +38,7 @@ CANCELLED_BY_CLIENT: Final = ""  # in place of an attempt
 
 
 class RedisQueue:
-    """A `JobQueue` for any number of API processes; made and used on one event loop.
-
-    An Idempotency-Key is remembered as long as its job's result is, and forgotten when that job is cancelled.
-    """
+    """A `JobQueue` for any number of API processes; made and used on one event loop."""
 
     outlasts_process = True
 

@@ -46,6 +46,13 @@ def test_a_full_disk_and_full_memory_are_no_internal_errors(error: Exception, st
     assert problems.of_failure(Failure.of(error)).status == status
 
 
+def test_what_may_be_asked_again_passes_and_what_is_wrong_with_the_request_stays() -> None:
+    passing = errors.StorageFull("Full.", retry_after_s=1), errors.NotReady("Soon.", retry_after_s=1)
+    staying = pictures.BadImage("Cut short."), MemoryError(), ValueError("unexpected")
+    assert all(Failure.of(error).passes for error in passing)
+    assert not any(Failure.of(error).passes for error in staying)
+
+
 @pytest.mark.parametrize("error", [pictures.PictureError, errors.RequestError, errors.RetryLater])
 def test_every_error_of_the_tree_has_a_status_of_its_own(error: type[Exception]) -> None:
     for leaf in error.__subclasses__():

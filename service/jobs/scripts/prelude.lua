@@ -62,8 +62,8 @@ local function forget_key(id)
   if key and key ~= '' and redis.call('GET', key) == id then redis.call('DEL', key) end
 end
 
--- End a job. `size` is of its result, 0 if there is none.
-local function finish(id, state, result_ttl_s, record_ttl_s, size, fields)
+-- End a job. `size` is of its result, 0 if there is none; `key_ttl_s` is for how long its key still stands for it.
+local function finish(id, state, result_ttl_s, record_ttl_s, key_ttl_s, size, fields)
   local expires_at = now() + result_ttl_s
   redis.call('HSET', record(id), 'state', state, 'ended_at', now(), 'expires_at', expires_at, unpack(fields))
   redis.call('ZREM', UNFINISHED, id)
@@ -73,12 +73,8 @@ local function finish(id, state, result_ttl_s, record_ttl_s, size, fields)
   hold(id, size)
   if size > 0 then redis.call('ZADD', EXPIRING, expires_at, id) end
   redis.call('PEXPIRE', record(id), math.floor((result_ttl_s + record_ttl_s) * 1000))
-  if state == 'cancelled' then
-    forget_key(id)
-  else
-    local key = redis.call('HGET', record(id), 'key')
-    if key and key ~= '' then redis.call('PEXPIRE', key, math.floor(result_ttl_s * 1000)) end
-  end
+  local key = redis.call('HGET', record(id), 'key')
+  if key and key ~= '' then redis.call('PEXPIRE', key, math.floor(key_ttl_s * 1000)) end  -- 0 deletes it
   tidy()
   tell(id)
 end

@@ -10,7 +10,7 @@ if state == 'running' then
   if lasts(redis.call('ZSCORE', fields[3], fields[2]), life_s) then return {'busy', 0} end
 end
 if attempt >= tonumber(max_attempts) then
-  finish(id, 'failed', result_ttl_s, record_ttl_s, 0, {'failure', failure})
+  finish(id, 'failed', result_ttl_s, record_ttl_s, result_ttl_s, 0, {'failure', failure})
   return {'quarantined', attempt}
 end
 redis.call('HSET', record(id), 'state', 'running', 'attempt', attempt + 1, 'execution', execution, 'registry', registry,

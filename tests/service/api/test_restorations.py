@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import socket
 import threading
@@ -252,6 +253,26 @@ def test_the_same_idempotency_key_for_another_request_is_refused(client: httpx.C
     ):
         assert other.status_code == 422
         assert other.json()["type"] == "urn:unseam:problem:idempotency-key-reused"
+
+
+def test_after_a_failure_that_passes_the_same_idempotency_key_tries_again(bench: Bench, client: httpx.Client) -> None:
+    headers = {"Idempotency-Key": "k1"}
+    bench.runner.error = OSError(errno.ENOSPC, "No space left on device")
+    failed = client.post(RESTORE, content=png(), headers=headers)
+    assert (failed.status_code, failed.json()["type"]) == (503, "urn:unseam:problem:storage-full")
+    assert int(failed.headers["retry-after"]) > 0
+    bench.runner.error = None
+    again = client.post(RESTORE, content=png(), headers=headers)
+    np.testing.assert_array_equal(pixels(again.content), inverted(png()))
+    assert client.post(RESTORE, content=png(seed=2), headers=headers).status_code == 422
+
+
+def test_a_failure_that_stays_is_kept_under_its_idempotency_key(client: httpx.Client) -> None:
+    headers = {"Idempotency-Key": "k1"}
+    broken = png(200, 200)[:5000]
+    answers = [client.post(RESTORE, content=broken, headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert 'unseam_jobs_total{outcome="failed",task="derain"} 1.0' in client.get("/metrics").text
 
 
 def test_a_full_backlog_is_shed_with_a_true_retry_after(bench: Bench) -> None:

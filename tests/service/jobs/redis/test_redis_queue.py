@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 import time
 from collections.abc import Callable
@@ -107,6 +108,19 @@ def test_a_key_makes_one_job_and_is_refused_for_another_picture(bench: RedisBenc
         client.delete(f"/jobs/{jobs.pop()}")
         assert client.post(RESTORE, content=png(seed=2), headers={"Idempotency-Key": "k"}).status_code == 200
     assert not list(bench.blobs.rglob("uploads/*"))
+
+
+def test_after_a_failure_that_passes_the_same_key_tries_again(bench: RedisBench) -> None:
+    headers = {"Idempotency-Key": "k"}
+    with bench.client() as client, bench.worker():
+        bench.runner.error = OSError(errno.ENOSPC, "No space left on device")
+        failed = client.post(RESTORE, content=png(), headers=headers)
+        assert (failed.status_code, failed.headers["retry-after"]) == (503, "10")
+        bench.runner.error = None
+        again = client.post(RESTORE, content=png(), headers=headers)
+        np.testing.assert_array_equal(pixels(again.content), inverted(png()))
+        assert client.post(RESTORE, content=png(seed=2), headers=headers).status_code == 422
+        assert 0 < bench.server.client.ttl(records.idempotency_key("", "k")) <= 3600
 
 
 def test_one_key_sent_to_two_apis_at_once_makes_one_job(bench: RedisBench) -> None:
