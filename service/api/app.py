@@ -15,6 +15,7 @@ from export import runners
 from imaging.codec import Limits
 from service.api import documentation, health, jobs, models, pages, previews, problems, restorations
 from service.api.dependencies import Services
+from service.api.methods import Methods
 from service.api.observe import Observe
 from service.api.uploads import Intake
 from service.catalogue import Catalogue
@@ -78,6 +79,7 @@ def create(settings: Settings, catalogue: Catalogue, load: Load = runners.load) 
         docs_url=None,
         redoc_url=None,
     )
+    app.add_middleware(Methods)
     app.add_middleware(Observe, metrics=metrics)
     problems.install(app)
     for module in (restorations, previews, jobs, models, health):

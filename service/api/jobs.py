@@ -108,6 +108,12 @@ async def events(request: Request, parts: Parts, job: VisibleJob) -> AsyncIterat
         yield ServerSentEvent(event=name, data=await view(request, parts.queue, snapshot))
 
 
+@router.head("/jobs/{job_id}/events", include_in_schema=False)
+async def events_head(job: VisibleJob) -> Response:
+    """What the stream begins with; it is not begun, for it may last for hours."""
+    return EventSourceResponse(())
+
+
 @router.get(
     "/jobs/{job_id}/result",
     summary="The restored picture",

@@ -5,7 +5,7 @@ import time
 
 import httpx
 import pytest
-from service_bench import Bench, png
+from service_bench import Bench, png, wait_for
 
 from export.runners import BackendError
 
@@ -63,6 +63,33 @@ def test_the_frameworks_own_errors_are_problems_too(
     assert answer.headers["x-request-id"] in answer.json()["instance"]
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert status != 405 or answer.headers["allow"]
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "allowed"),
+    [
+        ("PUT", "/jobs/1", "GET, HEAD, DELETE"),
+        ("OPTIONS", "/jobs/1", "GET, HEAD, DELETE"),
+        ("PUT", "/jobs/1/result", "GET, HEAD"),
+        ("HEAD", "/restore", "POST"),
+        ("DELETE", "/", "GET, HEAD"),
+        ("POST", "/web/docs.js", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_is_not_taken_is_answered_with_all_that_are(
+    shared_client: httpx.Client, method: str, address: str, allowed: str
+) -> None:
+    answer = shared_client.request(method, address)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize("address", ["/", "/docs", "/openapi.json", "/healthz", "/readyz", "/tasks", "/metrics", "/no"])
+def test_head_is_answered_as_get_is_but_without_the_body(shared_client: httpx.Client, address: str) -> None:
+    wait_for(lambda: shared_client.get("/readyz").status_code == 200)
+    head, get = shared_client.head(address), shared_client.get(address)
+    assert head.status_code == get.status_code
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert head.content == b""
 
 
 def test_tasks_and_models_say_what_is_served(shared_client: httpx.Client) -> None:

@@ -138,6 +138,15 @@ def test_events_tell_progress_and_then_the_end(bench: Bench, client: httpx.Clien
     assert views[-1]["state"] == "succeeded"
 
 
+def test_the_head_of_a_running_jobs_events_does_not_wait_for_its_end(bench: Bench, client: httpx.Client) -> None:
+    bench.runner.go.clear()
+    job = submitted(client, png())
+    for address, kind in (("", "application/json"), ("/events", "text/event-stream")):
+        head = client.head(f"/jobs/{job}{address}", timeout=5)
+        assert (head.status_code, head.headers["content-type"].partition(";")[0]) == (200, kind)
+    assert client.head("/jobs/nothing/events").status_code == 404
+
+
 def test_events_of_a_job_that_is_not_there_are_not_found(shared_client: httpx.Client) -> None:
     answer = shared_client.get("/jobs/nothing/events")
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
