@@ -28,6 +28,19 @@ BODY: Final[dict[str, Any]] = {
     }
 }
 
+# Not among the route's own parameters, which read a header's first line alone.
+PREFER: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": "prefer",
+            "in": "header",
+            "required": False,
+            "description": "`respond-async`: answer 202 at once; `wait=N`: after N seconds",
+            "schema": {"type": "string", "title": "Prefer", "examples": ["wait=60"]},
+        }
+    ]
+}
+
 
 def _header(description: str, example: str | int) -> dict[str, Any]:
     kind = "integer" if isinstance(example, int) else "string"

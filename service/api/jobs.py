@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.api import documentation, problems
 from service.api.dependencies import Parts, VisibleJob
+from service.api.negotiation import listed
 from service.api.problems import Problem, responses
 from service.jobs.job import Job, State
 from service.jobs.queue import JobQueue, Outlook
@@ -155,7 +156,7 @@ async def picture(request: Request, queue: JobQueue, job: Job) -> Response:
         "Server-Timing": ", ".join(f"{stage};dur={seconds * 1e3:.1f}" for stage, seconds in job.stages.items()),
         "X-Model": job.result.model_label,
     }
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    known = {tag.strip().removeprefix("W/") for tag in (listed(request.headers, "if-none-match") or "").split(",")}
     if request.method != "POST" and known & {etag, "*"}:
         path.unlink()
         return Response(status_code=304, headers=headers)

@@ -8,11 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from starlette.datastructures import Headers
+
 from service.errors import InvalidRequest
 
 Name = TypeVar("Name", bound=str)
 
 RESPOND_ASYNC: Final = "respond-async"
+
+
+def listed(headers: Headers, name: str) -> str | None:
+    """All lines of a header that is a list, as the one line that they stand for (RFC 9110, 5.3); None without any."""
+    return ", ".join(headers.getlist(name)) or None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from imaging.mosaic import Pattern
 from service.api import documentation, jobs
 from service.api.dependencies import Owner, Parts, Services
 from service.api.jobs import JobView
-from service.api.negotiation import RESPOND_ASYNC, accepted_format, preference
+from service.api.negotiation import RESPOND_ASYNC, accepted_format, listed, preference
 from service.api.problems import responses
 from service.api.uploads import announced, header, received
 from service.errors import NotReady, RetryLater
@@ -75,7 +75,7 @@ class Parameters(BaseModel):
     "/restore",
     summary="Restore a picture",
     response_class=FileResponse,
-    openapi_extra=documentation.BODY,
+    openapi_extra=documentation.BODY | documentation.PREFER,
     responses=responses(400, 401, 413, 415, 422, 429, 500, 503)
     | {200: documentation.PICTURE, 202: documentation.ACCEPTED | {"model": JobView}},
 )
@@ -84,10 +84,6 @@ async def restore(
     parts: Parts,
     owner: Owner,
     parameters: Annotated[Parameters, Query()],
-    prefer: Annotated[
-        str | None,
-        Header(description="`respond-async`: answer 202 at once; `wait=N`: after N seconds", examples=["wait=60"]),
-    ] = None,
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -97,7 +93,6 @@ async def restore(
             examples=["scan-0042-derain"],
         ),
     ] = None,
-    accept: Annotated[str | None, Header(include_in_schema=False)] = None,  # OpenAPI ignores it: content negotiation
 ) -> Response:
     """Answers with the picture, in its own size (times scale), format, depth and colour profile.
 
@@ -110,7 +105,7 @@ async def restore(
         parameters.task, model=parameters.model, scale=parameters.scale, pattern=parameters.pattern
     )
     request.state.task = parameters.task
-    wish = preference(prefer, parts.settings.wait_s, parts.settings.max_wait_s)
+    wish = preference(listed(request.headers, "prefer"), parts.settings.wait_s, parts.settings.max_wait_s)
     try:
         if idempotency_key is None:  # else it may be for a job that was let in long ago
             least = tile_units(chart(artifact, 1, 1, backend=parts.settings.backend))
@@ -122,7 +117,9 @@ async def restore(
             )
             scale = artifact.manifest.scale
             _refuse_giant(picture, scale, parts.limits)
-            format = parameters.format or accepted_format(accept, _MEDIA_TYPES, picture.format)
+            format = parameters.format or accepted_format(
+                listed(request.headers, "accept"), _MEDIA_TYPES, picture.format
+            )
             refuse_shape(format, picture.height * scale, picture.width * scale, alpha=picture.alpha)
             backend = parts.settings.backend
             course = chart(artifact, picture.height, picture.width, backend=backend, pattern=parameters.pattern)

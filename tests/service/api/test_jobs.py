@@ -49,7 +49,8 @@ def test_a_result_has_an_etag_and_can_be_fetched_in_parts(shared_client: httpx.C
     assert etag == f'"{hashlib.sha256(whole.content).hexdigest()}"'
     part = shared_client.get(address, headers={"Range": "bytes=10-19", "If-Range": etag})
     assert (part.status_code, part.content) == (206, whole.content[10:20])
-    assert shared_client.get(address, headers={"If-None-Match": etag}).status_code == 304
+    known = [("If-None-Match", '"other"'), ("If-None-Match", etag)]
+    assert shared_client.get(address, headers=known).status_code == 304
     assert shared_client.head(address).headers["content-length"] == str(len(whole.content))
     beyond = shared_client.get(address, headers={"Range": f"bytes={len(whole.content)}-"})
     assert beyond.status_code == beyond.json()["status"] == 416

@@ -214,6 +214,16 @@ def test_respond_async_answers_at_once_with_the_jobs_address(bench: Bench, clien
     assert int(answer.headers["retry-after"]) >= 1
 
 
+def test_a_preference_on_a_line_of_its_own_is_read_too(client: httpx.Client) -> None:
+    lines = [("Prefer", "handling=lenient"), ("Prefer", "respond-async")]
+    assert client.post(RESTORE, content=png(), headers=lines).status_code == 202
+
+
+def test_a_format_on_a_line_of_its_own_is_accepted_too(shared_client: httpx.Client) -> None:
+    lines = [("Accept", "image/png;q=0.1"), ("Accept", "image/webp")]
+    assert shared_client.post(RESTORE, content=png(), headers=lines).headers["content-type"] == "image/webp"
+
+
 def test_a_wait_that_runs_out_answers_202_and_the_job_goes_on(bench: Bench, client: httpx.Client) -> None:
     bench.runner.go.clear()
     content = png()
