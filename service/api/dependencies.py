@@ -16,7 +16,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from imaging.codec import Limits
 from service.api.uploads import Intake
 from service.catalogue import Catalogue
-from service.errors import JobNotFound, Unauthorized
+from service.errors import InvalidParameter, JobNotFound, Unauthorized
 from service.jobs.job import Job
 from service.jobs.queue import JobQueue
 from service.metrics import Metrics
@@ -51,6 +51,13 @@ def services(request: Request) -> Services:
     """The parts of this process."""
     found: Services = request.app.state.services
     return found
+
+
+async def once(request: Request) -> None:
+    """Refuse a parameter that comes twice, of which only the last would count. Raises InvalidParameter."""
+    for name in request.query_params:
+        if len(given := request.query_params.getlist(name)) > 1:
+            raise InvalidParameter(f"The parameter {name!r} is given {len(given)} times.", parameter=name, given=given)
 
 
 Parts = Annotated[Services, Depends(services)]

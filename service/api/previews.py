@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from imaging.codec import Limits
 from imaging.codec.preview import preview
 from service.api import documentation
-from service.api.dependencies import Owner, Parts
+from service.api.dependencies import Owner, Parts, once
 from service.api.problems import responses
 from service.api.uploads import header, received
 
-router = APIRouter(tags=["restore"])
+router = APIRouter(tags=["restore"], dependencies=[Depends(once)])
 
 SIDE: Final = 2048  # pixels: more than most screens show
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Annotated, Final
 
 from anyio import to_thread
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -19,7 +19,7 @@ from imaging.codec.encoding import Keep, refuse_shape
 from imaging.errors import ImageTooLarge
 from imaging.mosaic import Pattern
 from service.api import documentation, jobs
-from service.api.dependencies import Owner, Parts, Services
+from service.api.dependencies import Owner, Parts, Services, once
 from service.api.jobs import JobView
 from service.api.negotiation import RESPOND_ASYNC, accepted_format, listed, preference
 from service.api.problems import responses
@@ -30,16 +30,18 @@ from service.jobs.job import Job, Order
 from service.jobs.queue import JobQueue
 from service.planning import chart, tile_units
 
-router = APIRouter(tags=["restore"])
+router = APIRouter(tags=["restore"], dependencies=[Depends(once)])
 
 CLIENT_WENT = 499  # nginx's number for it; nobody reads the answer, but the metrics count it
 
 _MEDIA_TYPES: Final = {format: format.media_type for format in Format}
-FormatName = Annotated[Format, BeforeValidator(lambda name: {"jpg": "jpeg", "tif": "tiff"}.get(name, name))]
+_SHORT: Final = {"jpg": "jpeg", "tif": "tiff"}
+FormatName = Annotated[Format, BeforeValidator(lambda name: _SHORT.get(name.lower(), name.lower()))]
+PatternName = Annotated[Pattern, BeforeValidator(str.lower)]
 
 
 class Parameters(BaseModel):
-    """What to do with the picture. A parameter that is not listed is refused, not ignored."""
+    """What to do with the picture. A parameter that is not listed, or comes twice, is refused, not ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -53,7 +55,7 @@ class Parameters(BaseModel):
     scale: int | None = Field(
         None, ge=1, le=8, description="for upscale: output side over input side; by default the smallest", examples=[2]
     )
-    pattern: Pattern | None = Field(
+    pattern: PatternName | None = Field(
         None, description="for demosaic: the first 2 x 2 filters, row by row; by default rggb", examples=["rggb"]
     )
     format: FormatName | None = Field(

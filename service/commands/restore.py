@@ -120,7 +120,7 @@ def _terminable() -> Iterator[None]:
 
 
 def _format(text: str) -> Format:
-    if (suffix := f".{text}") not in FORMATS:
+    if (suffix := f".{text.lower()}") not in FORMATS:
         raise argparse.ArgumentTypeError(f"takes {', '.join(Format)}, not {text}")
     return FORMATS[suffix]
 

@@ -22,6 +22,7 @@ def test_a_page_is_named_by_its_number(client: httpx.Client) -> None:
     assert client.post("/preview", content=file.getvalue()).status_code == 415
     answer = client.post("/preview?frame=1", content=file.getvalue())
     assert Image.open(io.BytesIO(answer.content)).size == (16, 8)
+    assert client.post("/preview?frame=0&frame=1", content=file.getvalue()).status_code == 422
 
 
 def test_what_is_no_picture_is_refused_in_words(client: httpx.Client) -> None:

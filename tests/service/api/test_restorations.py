@@ -49,7 +49,7 @@ def test_a_mosaic_of_another_pattern_is_developed_as_what_it_is(tmp_path: Path) 
     content = encoded(picture(91, 70, mode="L"))
     with bench.client() as client:
         assert client.get("/tasks").json()[0]["patterns"] == ["rggb", "bggr", "grbg", "gbrg"]
-        answer = client.post("/restore?task=demosaic&pattern=bggr", content=content)
+        answer = client.post("/restore?task=demosaic&pattern=BGGR", content=content)
         coloured = client.post("/restore?task=demosaic", content=png())
     red = np.zeros((70, 91), np.uint8)
     red[1::2, 1::2] = pixels(content)[1::2, 1::2]
@@ -128,6 +128,8 @@ def test_a_form_as_announced_by_curl_is_taken_for_the_picture_itself(shared_clie
         ("", "*/*", "image/png"),
         ("&format=jpeg", "*/*", "image/jpeg"),
         ("&format=jpg&quality=50", "*/*", "image/jpeg"),
+        ("&format=JPG", "*/*", "image/jpeg"),
+        ("&format=WebP", "*/*", "image/webp"),
         ("", "image/webp", "image/webp"),
         ("", "image/webp;q=0.5, image/*;q=0.1", "image/webp"),
         ("", "image/webp, image/png", "image/png"),
@@ -195,6 +197,8 @@ def test_a_picture_over_the_limit_is_refused_from_its_header(bench: Bench) -> No
         ("task=derain&quality=101", "quality"),
         ("task=derain&format=bmp", "format"),
         ("task=derain&sclae=2", "sclae"),
+        ("task=derain&task=denoise", "task"),
+        ("task=derain&quality=90&quality=90", "quality"),
         ("", "task"),
     ],
 )

@@ -154,7 +154,7 @@ def test_format_quality_and_metadata_are_as_asked() -> None:
 
 def test_a_format_may_be_called_as_files_are(capsys: pytest.CaptureFixture[str]) -> None:
     write("in/a.png")
-    for name in ("jpg", "tif"):
+    for name in ("JPG", "tif"):
         assert restore("in", "-o", "out", "--format", name) == 0
     assert sorted(path.name for path in Path("out").iterdir()) == ["a.jpg", "a.tif"]
     with pytest.raises(SystemExit, match="2"):
