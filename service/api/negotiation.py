@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -58,19 +58,23 @@ def preference(header: str | None, default_wait_s: float, max_wait_s: float) -> 
     return Preference(default_wait_s)
 
 
-def accepted_format(accept: str | None, media_types: Mapping[Name, str], own: Name) -> Name:
-    """The format that an Accept header likes best; `own`, the picture's, wherever that will do.
+def accepted_format(
+    accept: str | None, media_types: Mapping[Name, str], own: Name, holds: Callable[[Name], bool]
+) -> Name:
+    """The format that an Accept header likes best of those that hold the picture; the picture's own, where it will do.
 
     Args:
         accept: the header; None accepts anything.
         media_types: of each format that can be written.
-        own: the uploaded picture's format.
+        own: the uploaded picture's format; never left for another that is not liked better.
+        holds: whether a format can hold the result.
 
     An Accept header that no format satisfies is disregarded, as RFC 9110 allows: whoever sends a picture gets one.
+    Where none that it likes holds the picture, the answer is what it likes best: let that be refused, in words.
     """
     liked = {name: _quality(accept or "*/*", media_type) for name, media_type in media_types.items()}
-    best = max(liked.values())
-    return own if best == 0 or liked.get(own) == best else max(liked, key=lambda name: liked[name])
+    ranked = sorted(liked, key=lambda name: (-liked[name], name != own))
+    return next((name for name in ranked if liked[name] and (name == own or holds(name))), ranked[0])
 
 
 def _quality(accept: str, media_type: str) -> float:

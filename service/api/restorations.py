@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from imaging.codec import Format, Limits
 from imaging.codec import Header as PictureHeader
 from imaging.codec.encoding import Keep, refuse_shape
-from imaging.errors import ImageTooLarge
+from imaging.errors import ImageTooLarge, PictureError
 from imaging.mosaic import Pattern
 from service.api import documentation, jobs
 from service.api.dependencies import Owner, Parts, Services, once
@@ -119,10 +119,7 @@ async def restore(
             )
             scale = artifact.manifest.scale
             _refuse_giant(picture, scale, parts.limits)
-            format = parameters.format or accepted_format(
-                listed(request.headers, "accept"), _MEDIA_TYPES, picture.format
-            )
-            refuse_shape(format, picture.height * scale, picture.width * scale, alpha=picture.alpha)
+            format = _format(request, parameters.format, picture, scale)
             backend = parts.settings.backend
             course = chart(artifact, picture.height, picture.width, backend=backend, pattern=parameters.pattern)
             order = Order(
@@ -169,6 +166,24 @@ async def restore(
                 await parts.queue.forget(job.id)
     answer.headers.update(applied)
     return answer
+
+
+def _format(request: Request, asked: Format | None, picture: PictureHeader, scale: int) -> Format:
+    """The answer's format. Raises UnsupportedImage or ImageTooLarge for one that cannot hold the picture."""
+
+    def refuse(format: Format) -> None:
+        refuse_shape(format, picture.height * scale, picture.width * scale, alpha=picture.alpha)
+
+    def holds(format: Format) -> bool:
+        try:
+            refuse(format)
+        except PictureError:
+            return False
+        return True
+
+    format = asked or accepted_format(listed(request.headers, "accept"), _MEDIA_TYPES, picture.format, holds)
+    refuse(format)
+    return format
 
 
 def _refuse_giant(picture: PictureHeader, scale: int, limits: Limits) -> None:

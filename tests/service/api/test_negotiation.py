@@ -50,4 +50,21 @@ def test_a_wait_that_is_no_number_of_seconds_is_refused(header: str) -> None:
     ],
 )
 def test_an_accept_header_chooses_the_format(header: str | None, chosen: str) -> None:
-    assert accepted_format(header, TYPES, "png") == chosen
+    assert accepted_format(header, TYPES, "png", lambda _: True) == chosen
+
+
+@pytest.mark.parametrize(
+    ("header", "chosen"),
+    [
+        ("image/webp, image/jpeg", "webp"),
+        ("image/jpeg, image/webp;q=0.1", "webp"),
+        ("image/jpeg, */*;q=0.5", "png"),
+        ("image/jpeg", "jpeg"),
+    ],
+)
+def test_a_format_that_cannot_hold_the_picture_gives_way_to_another_that_is_liked(header: str, chosen: str) -> None:
+    assert accepted_format(header, TYPES, "png", lambda name: name != "jpeg") == chosen
+
+
+def test_a_picture_is_not_turned_into_another_format_that_nobody_asked_for() -> None:
+    assert accepted_format("*/*", TYPES, "webp", lambda name: name != "webp") == "webp"

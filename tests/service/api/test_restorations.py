@@ -106,6 +106,13 @@ def test_a_format_that_cannot_hold_the_picture_is_refused_before_the_work(
     assert bench.runner.tiles == 0
 
 
+def test_of_the_formats_accepted_one_is_given_that_can_hold_the_picture(shared_client: httpx.Client) -> None:
+    transparent = encoded(picture(mode="RGB").convert("RGBA"))
+    answer = shared_client.post(RESTORE, content=transparent, headers={"Accept": "image/webp, image/jpeg"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/webp")
+    assert shared_client.post(RESTORE, content=transparent, headers={"Accept": "image/jpeg"}).status_code == 415
+
+
 def test_a_profile_that_the_format_cannot_hold_is_found_before_the_work(bench: Bench, client: httpx.Client) -> None:
     grey = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     grey[16:20] = b"GRAY"
