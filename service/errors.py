@@ -9,6 +9,7 @@ Exception
     │   ├── NoResult                    the job is not finished, or was cancelled (409)
     │   ├── ResultExpired               the result was kept for its time, and is gone (410)
     │   ├── BodyTooLarge                more bytes than allowed (413)
+    │   ├── EncodedBody                 a body compressed on its way (415)
     │   ├── InvalidParameter            a task, model or option that is not served (422)
     │   └── IdempotencyKeyReused        one key for two different requests (422)
     ├── RetryLater                      the service's state: the same may be asked again, `retry_after_s` says when
@@ -71,6 +72,10 @@ class ResultExpired(RequestError):  # noqa: N818
 
 class BodyTooLarge(RequestError):  # noqa: N818
     """The body holds more bytes than are taken."""
+
+
+class EncodedBody(RequestError):  # noqa: N818
+    """The body is compressed on its way (Content-Encoding), which is not taken."""
 
 
 class InvalidParameter(RequestError):  # noqa: N818

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from imaging import errors as pictures
 from service import errors
-from service.errors import Failure, RetryLater, ServiceError, Unauthorized, kind
+from service.errors import EncodedBody, Failure, RetryLater, ServiceError, Unauthorized, kind
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -25,6 +25,7 @@ _ERRORS: Final[dict[type[Exception], int]] = {
     errors.NoResult: 409,
     errors.ResultExpired: 410,
     errors.BodyTooLarge: 413,
+    errors.EncodedBody: 415,
     errors.InvalidParameter: 422,
     errors.IdempotencyKeyReused: 422,
     errors.Overloaded: 429,
@@ -134,6 +135,8 @@ def install(app: FastAPI) -> None:
             headers["Retry-After"] = str(error.retry_after_s if isinstance(error, RetryLater) else RETRY_AFTER_S)
         if isinstance(error, Unauthorized):
             headers["WWW-Authenticate"] = 'Bearer realm="unseam"'
+        if isinstance(error, EncodedBody):
+            headers["Accept-Encoding"] = "identity"
         return response(of_failure(failure, request.state.request_id), headers)
 
     @app.exception_handler(HTTPException)

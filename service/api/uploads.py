@@ -17,7 +17,8 @@ from starlette.types import Message
 
 from imaging.codec import Header, Limits
 from imaging.codec.header import check, open_header
-from service.errors import BodyTooLarge, InvalidRequest
+from service.api.negotiation import listed
+from service.errors import BodyTooLarge, EncodedBody, InvalidRequest
 
 _CHUNK_BYTES: Final = 2**20
 _FRAMING_BYTES: Final = 2**16  # what a multipart body may hold beside the picture
@@ -56,7 +57,9 @@ async def received(request: Request, folder: Path, max_bytes: int, intake: Intak
     Raises:
         BodyTooLarge: more than `max_bytes`; by Content-Length, before anything is read.
         InvalidRequest: no bytes, or a form without its field.
+        EncodedBody: a Content-Encoding other than `identity`.
     """
+    _refuse_encoding(request)
     limited = _limited(request, max_bytes + _FRAMING_BYTES * _is_form(request))
     with (
         _expected(intake, announced(request)),
@@ -105,6 +108,12 @@ def _expected(intake: Intake, count: int) -> Iterator[None]:
         yield
     finally:
         intake.bytes -= count
+
+
+def _refuse_encoding(request: Request) -> None:
+    codings = (listed(request.headers, "content-encoding") or "identity").lower()
+    if any(coding.strip() != "identity" for coding in codings.split(",")):
+        raise EncodedBody(f"The body comes with Content-Encoding: {codings}; send the picture as it is.", found=codings)
 
 
 def _is_form(request: Request) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import io
 import socket
 import threading
@@ -159,6 +160,14 @@ def test_a_text_file_is_refused_with_a_sentence(shared_client: httpx.Client) -> 
     assert problem["type"] == "urn:unseam:problem:unsupported-image"
     assert problem["detail"].endswith(".")
     assert "PNG" in problem["detail"]
+
+
+def test_a_compressed_body_is_refused_by_its_encoding(shared_client: httpx.Client) -> None:
+    packed = gzip.compress(png())
+    answer = shared_client.post(RESTORE, content=packed, headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
+    assert answer.json()["detail"] == "The body comes with Content-Encoding: gzip; send the picture as it is."
+    assert shared_client.post(RESTORE, content=png(), headers={"Content-Encoding": "identity"}).status_code == 200
 
 
 def test_a_damaged_picture_is_said_to_be_damaged(shared_client: httpx.Client) -> None:
