@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
@@ -16,10 +18,14 @@ from service.api import documentation, problems
 from service.api.dependencies import Parts, VisibleJob
 from service.api.negotiation import listed
 from service.api.problems import Problem, responses
+from service.api.waiting import refreshed
+from service.errors import NotReady
 from service.jobs.job import Job, State
 from service.jobs.queue import JobQueue, Outlook
 
 router = APIRouter(tags=["jobs"])
+
+REFRESH_S: Final = 5.0  # so often a waiting job's position and estimate are told again
 
 
 class ResultView(BaseModel):
@@ -103,8 +109,11 @@ async def show(request: Request, parts: Parts, job: VisibleJob) -> JobView:
     responses=responses(401, 404, 422),
 )
 async def events(request: Request, parts: Parts, job: VisibleJob) -> AsyncIterator[ServerSentEvent]:
-    """Server-sent events: `progress` at every change, then `end`, after which the stream closes. Data is the job."""
-    async for snapshot in parts.queue.watch(job.id):
+    """Server-sent events: `progress` at every change, then `end`, after which the stream closes. Data is the job.
+
+    While the job is queued, `progress` comes every few seconds, with its new position and estimate.
+    """
+    async for snapshot in refreshed(parts.queue.watch(job.id), REFRESH_S):
         name = "end" if snapshot.state.ended else "progress"
         yield ServerSentEvent(event=name, data=await view(request, parts.queue, snapshot))
 
@@ -139,8 +148,11 @@ async def cancel(request: Request, parts: Parts, job: VisibleJob) -> JobView:
 
 
 async def view(request: Request, queue: JobQueue, job: Job) -> JobView:
-    """The view of a job with what it has to wait for."""
-    return JobView.of(job, await queue.outlook(job.id), request.scope.get("root_path", ""))
+    """The view of a job with what it has to wait for, where that can be found out."""
+    outlook = None
+    with suppress(NotReady):
+        outlook = await queue.outlook(job.id)
+    return JobView.of(job, outlook, request.scope.get("root_path", ""))
 
 
 async def picture(request: Request, queue: JobQueue, job: Job) -> Response:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import httpx
 import numpy as np
+import pytest
 from service_bench import Bench, inverted, pixels, png, served, wait_for, wait_for_state
 
 from service.api.dependencies import Parts, visible_job
@@ -137,6 +138,23 @@ def test_events_tell_progress_and_then_the_end(bench: Bench, client: httpx.Clien
     assert len(set(done)) > 3
     assert done == sorted(done)
     assert views[-1]["state"] == "succeeded"
+
+
+def test_events_of_a_queued_job_tell_its_position_anew(
+    bench: Bench, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.api.jobs.REFRESH_S", 0.05)
+    bench.runner.go.clear()
+    *before, last = (submitted(client, png()) for _ in range(5))
+    with client.stream("GET", f"/jobs/{last}/events") as stream:
+        views = (json.loads(line.removeprefix("data: ")) for line in stream.iter_lines() if line.startswith("data: "))
+        assert next(views)["position"] == 4
+        client.delete(f"/jobs/{before[-1]}")
+        while (view := next(views))["position"] == 4:
+            pass
+        assert (view["state"], view["position"]) == ("queued", 3)
+        bench.runner.go.set()
+        assert [view["state"] for view in views][-1] == "succeeded"
 
 
 def test_the_head_of_a_running_jobs_events_does_not_wait_for_its_end(bench: Bench, client: httpx.Client) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -333,6 +334,30 @@ def test_while_redis_is_away_waiting_clients_wait_and_others_are_told(tmp_path_f
             waiting.join(60)
             assert answers[0].status_code == 200
             np.testing.assert_array_equal(pixels(answers[0].content), inverted(content))
+    finally:
+        server.stop()
+
+
+def test_who_watches_a_waiting_job_goes_on_watching_while_redis_is_away(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.api.jobs.REFRESH_S", 0.05)
+    server = RedisServer(tmp_path_factory.mktemp("away"))
+    server.start()
+    bench = RedisBench(tmp_path_factory.mktemp("bench"), server)
+    try:
+        with bench.client() as client:
+            job = submitted(client, png())
+            with client.stream("GET", f"/jobs/{job}/events") as stream:
+                lines = (line.removeprefix("data: ") for line in stream.iter_lines() if line.startswith("data: "))
+                views = (json.loads(line) for line in lines)
+                assert next(views)["position"] == 0
+                server.kill()
+                while next(views)["position"] is not None:
+                    pass
+                server.start()
+                with bench.worker():
+                    assert [view["state"] for view in views][-1] == "succeeded"
     finally:
         server.stop()
 
