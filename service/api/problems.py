@@ -36,7 +36,7 @@ _ERRORS: Final[dict[type[Exception], int]] = {
     pictures.ImageTooLarge: 413,
 }
 _OUT_OF_MEMORY = "out-of-memory"
-RETRY_AFTER_S: Final = 10  # where the error does not say: a stored failure does not keep it
+RETRY_AFTER_S: Final = 10  # where the error does not say: a stored failure, a disk that is full on the way in
 _STATUS: Final = {kind(error): status for error, status in _ERRORS.items()} | {_OUT_OF_MEMORY: 413}
 _ABOUT: Final = {kind(error): (error.__doc__ or "").partition("\n")[0] for error in _ERRORS} | {
     _OUT_OF_MEMORY: "The picture does not fit in the server's memory.",
@@ -99,9 +99,10 @@ def of_failure(failure: Failure, request_id: str | None = None) -> Problem:
 
 
 def response(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
-    """The answer that carries a problem."""
+    """The answer that carries a problem; one that passes says when to ask again."""
     content = problem.model_dump(mode="json", exclude_none=True)
-    return JSONResponse(content, problem.status, headers, media_type=MEDIA_TYPE)
+    when = {"Retry-After": str(RETRY_AFTER_S)} if problem.status in (429, 503) else {}
+    return JSONResponse(content, problem.status, when | (headers or {}), media_type=MEDIA_TYPE)
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -130,14 +131,14 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(ServiceError)
     @app.exception_handler(pictures.PictureError)
     def ours(request: Request, error: Exception) -> JSONResponse:
-        failure, headers = Failure.of(error), {}
-        if failure.passes:
-            headers["Retry-After"] = str(error.retry_after_s if isinstance(error, RetryLater) else RETRY_AFTER_S)
+        headers = {}
+        if isinstance(error, RetryLater):
+            headers["Retry-After"] = str(error.retry_after_s)
         if isinstance(error, Unauthorized):
             headers["WWW-Authenticate"] = 'Bearer realm="unseam"'
         if isinstance(error, EncodedBody):
             headers["Accept-Encoding"] = "identity"
-        return response(of_failure(failure, request.state.request_id), headers)
+        return response(of_failure(Failure.of(error), request.state.request_id), headers)
 
     @app.exception_handler(HTTPException)
     def frameworks(request: Request, error: HTTPException) -> JSONResponse:

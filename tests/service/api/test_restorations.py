@@ -341,6 +341,17 @@ def test_a_full_spool_is_said(bench: Bench) -> None:
         assert 3500 < int(refused.headers["retry-after"]) <= 3600
 
 
+def test_a_full_disk_is_said_with_when_to_come_back(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("service.api.uploads.tempfile.NamedTemporaryFile", full)
+    for address in (RESTORE, "/preview"):
+        refused = client.post(address, content=png())
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
+        assert refused.json()["type"] == "urn:unseam:problem:storage-full"
+
+
 def test_a_delivered_picture_leaves_no_file_behind(bench: Bench, client: httpx.Client) -> None:
     client.post(RESTORE, content=png())
     deadline = time.monotonic() + 5
