@@ -144,6 +144,12 @@ class Failure:
         return cls(INTERNAL, "Something went wrong inside the server; its log says what, under this request's id.")
 
 
+QUARANTINED: Final = Failure(
+    "quarantined",
+    "Every worker that tried this picture ended abruptly; it is not tried again. Please report it.",
+)
+
+
 class JobFailed(ServiceError):  # noqa: N818
     """A job's stored failure, raised again for whoever asks for the result."""
 

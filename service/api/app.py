@@ -69,7 +69,7 @@ def create(settings: Settings, catalogue: Catalogue, load: Load = runners.load) 
         finally:
             await queue.stop()
 
-    app = FastAPI(
+    app = documentation.DescribedAPI(
         title="unseam",
         version=version("unseam"),
         summary="Image restoration without seams",

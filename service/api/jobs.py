@@ -12,11 +12,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
+from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from service.api import documentation, problems
 from service.api.dependencies import Parts, VisibleJob
-from service.api.negotiation import listed
+from service.api.negotiation import is_range, listed
 from service.api.problems import Problem, responses
 from service.api.waiting import refreshed
 from service.errors import NotReady
@@ -96,7 +97,7 @@ class JobView(BaseModel):
         )
 
 
-@router.get("/jobs/{job_id}", summary="Where a job stands", responses=responses(401, 404, 422))
+@router.get("/jobs/{job_id}", summary="Where a job stands", responses=responses(401, 404, 422, 503))
 async def show(request: Request, parts: Parts, job: VisibleJob) -> JobView:
     """State, progress in tiles, and while it waits its position and an estimate."""
     return await view(request, parts.queue, job)
@@ -106,7 +107,7 @@ async def show(request: Request, parts: Parts, job: VisibleJob) -> JobView:
     "/jobs/{job_id}/events",
     summary="A job's progress, live",
     response_class=EventSourceResponse,
-    responses=responses(401, 404, 422),
+    responses=responses(401, 404, 422, 503),
 )
 async def events(request: Request, parts: Parts, job: VisibleJob) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events: `progress` at every change, then `end`, after which the stream closes. Data is the job.
@@ -128,7 +129,7 @@ async def events_head(job: VisibleJob) -> Response:
     "/jobs/{job_id}/result",
     summary="The restored picture",
     response_class=FileResponse,
-    responses=responses(401, 404, 409, 410, 416, 422, 500)
+    responses=responses(401, 404, 409, 410, 413, 415, 416, 422, 500, 503)
     | {
         200: documentation.PICTURE,
         206: {"description": "The part that the Range header asks for"},
@@ -141,7 +142,7 @@ async def result(request: Request, parts: Parts, job: VisibleJob) -> Response:
     return await picture(request, parts.queue, job)
 
 
-@router.delete("/jobs/{job_id}", summary="Cancel a job", responses=responses(401, 404, 422))
+@router.delete("/jobs/{job_id}", summary="Cancel a job", responses=responses(401, 404, 422, 503))
 async def cancel(request: Request, parts: Parts, job: VisibleJob) -> JobView:
     """A queued or running job is cancelled; of one that has ended, the result is deleted. Doing so twice is fine."""
     return await view(request, parts.queue, await parts.queue.cancel(job.id))
@@ -176,9 +177,11 @@ async def picture(request: Request, queue: JobQueue, job: Job) -> Response:
 
 
 class _LentFile(FileResponse):
-    """A file that is deleted once it is sent, or the client has gone."""
+    """A file that is deleted once it is sent, or the client has gone. A Range that cannot be understood is ignored."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not is_range(Headers(scope=scope).get("range", "")):
+            scope = {**scope, "headers": [header for header in scope["headers"] if header[0] != b"range"]}
         try:
             await super().__call__(scope, receive, send)
         finally:

@@ -1,4 +1,4 @@
-"""What a client's headers ask for: how long to wait (RFC 7240) and in which format (RFC 9110, 12.5.1)."""
+"""What a client's headers ask for: how long to wait (RFC 7240), in which format (RFC 9110, 12.5.1), which part."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from service.errors import InvalidRequest
 Name = TypeVar("Name", bound=str)
 
 RESPOND_ASYNC: Final = "respond-async"
+_RANGE: Final = re.compile(r"(?P<first>[0-9]{1,18})-(?P<last>[0-9]{0,18})|-[0-9]{1,18}")
 
 
 def listed(headers: Headers, name: str) -> str | None:
@@ -75,6 +76,15 @@ def accepted_format(
     liked = {name: _quality(accept or "*/*", media_type) for name, media_type in media_types.items()}
     ranked = sorted(liked, key=lambda name: (-liked[name], name != own))
     return next((name for name in ranked if liked[name] and (name == own or holds(name))), ranked[0])
+
+
+def is_range(header: str) -> bool:
+    """Whether a Range header asks for bytes in a way that can be understood; else it is ignored (RFC 9110, 14.2)."""
+    unit, _, ranges = header.partition("=")
+    found = [_RANGE.fullmatch(part.strip()) for part in ranges.split(",")]
+    return unit.strip().lower() == "bytes" and all(
+        match and (not match["last"] or int(match["first"]) <= int(match["last"])) for match in found
+    )
 
 
 def _quality(accept: str, media_type: str) -> float:

@@ -25,7 +25,7 @@ SIDE: Final = 2048  # pixels: more than most screens show
     summary="See a picture small",
     response_class=Response,
     openapi_extra=documentation.BODY,
-    responses=responses(400, 401, 413, 415, 422) | {200: documentation.PREVIEW},
+    responses=responses(400, 401, 413, 415, 422, 500, 503) | {200: documentation.PREVIEW},
 )
 async def see(
     request: Request,

@@ -40,6 +40,7 @@ RETRY_AFTER_S: Final = 10  # where the error does not say: a stored failure, a d
 _STATUS: Final = {kind(error): status for error, status in _ERRORS.items()} | {_OUT_OF_MEMORY: 413}
 _ABOUT: Final = {kind(error): (error.__doc__ or "").partition("\n")[0] for error in _ERRORS} | {
     _OUT_OF_MEMORY: "The picture does not fit in the server's memory.",
+    errors.QUARANTINED.kind: errors.QUARANTINED.detail,
     errors.INTERNAL: "Something went wrong inside the server; its log says what, under the request's id.",
 }
 
@@ -81,9 +82,12 @@ def of_status(status: int, detail: str | None = None, request_id: str | None = N
     """The problem for an error of the framework, which knows a status and perhaps a sentence."""
     phrase = HTTPStatus(status).phrase
     detail = detail if detail and detail != phrase else _SENTENCES.get(status, phrase)
-    return problem(phrase.lower().replace(" ", "-"), status, detail, request_id=request_id)
+    name = _OURS.get(status, phrase.lower().replace(" ", "-"))
+    return problem(name, status, detail, request_id=request_id)
 
 
+# Where the framework and the service refuse the same thing.
+_OURS: Final = {400: kind(errors.InvalidRequest), 413: kind(errors.BodyTooLarge)}
 _SENTENCES: Final = {
     404: "There is nothing at this address; GET / shows what there is.",
     405: "This address does not take this method; the Allow header says which it takes.",

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import uuid
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 from redis import Redis
 from rq import Queue
 from rq.job import Job as ControlJob
 
-from service.errors import Failure
+from service.errors import QUARANTINED
 from service.jobs import control, records
 from service.jobs.attempts import LIFE_S, Attempt, Execution
 from service.jobs.blobs import Blobs
@@ -28,11 +28,6 @@ from service.metrics import Metrics
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
-
-QUARANTINED: Final = Failure(
-    "quarantined",
-    "Every worker that tried this picture ended abruptly; it is not tried again. Please report it.",
-)
 
 
 class Account:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.api.negotiation import accepted_format, preference
+from service.api.negotiation import accepted_format, is_range, preference
 from service.errors import InvalidRequest
 
 TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
@@ -68,3 +68,16 @@ def test_a_format_that_cannot_hold_the_picture_gives_way_to_another_that_is_like
 
 def test_a_picture_is_not_turned_into_another_format_that_nobody_asked_for() -> None:
     assert accepted_format("*/*", TYPES, "webp", lambda name: name != "webp") == "webp"
+
+
+@pytest.mark.parametrize("header", ["bytes=0-1", "Bytes=5-", "bytes=-5", "bytes=0-0, 4-9,-1", f"bytes=0-{10**17}"])
+def test_a_range_of_bytes_is_understood(header: str) -> None:
+    assert is_range(header)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "bytes", "bytes=", "bytes=abc", "items=0-1", "bytes=9-5", "bytes=0-1,x", "bytes=-", f"bytes=0-{'9' * 5000}"],
+)
+def test_any_other_range_is_not(header: str) -> None:
+    assert not is_range(header)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -12,11 +12,14 @@ from service_bench import png
 from imaging.codec import Format
 from service.api import documentation
 
-ENDS_WITH_A_PROBLEM = {
-    "415": lambda client: client.post("/restore?task=derain", content=b"Dear Sir or Madam"),
-    "422": lambda client: client.post("/restore?task=derain&quality=101", content=png()),
-    "400": lambda client: client.post("/restore?task=derain", content=png(), headers={"Prefer": "wait=soon"}),
-}
+RESTORE = "/restore?task=derain"
+ENDS_WITH_A_PROBLEM = [
+    ("415", lambda client: client.post(RESTORE, content=b"Dear Sir or Madam")),
+    ("422", lambda client: client.post(RESTORE + "&quality=101", content=png())),
+    ("400", lambda client: client.post(RESTORE, content=png(), headers={"Prefer": "wait=soon"})),
+    ("400", lambda client: client.post(RESTORE, content=b"", headers={"Content-Type": "multipart/form-data"})),
+    ("400", lambda client: client.post(RESTORE, files=[("image", png()), ("image", png())])),
+]
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +64,33 @@ def test_every_error_is_a_problem_with_an_example_of_each_kind(document: dict[st
     assert {"400", "401", "413", "415", "422", "429", "500", "503"} <= errors.keys()
 
 
-@pytest.mark.parametrize("status", ENDS_WITH_A_PROBLEM)
+@pytest.mark.parametrize(("status", "ask"), ENDS_WITH_A_PROBLEM)
 def test_an_error_that_happens_is_one_that_is_described(
-    document: dict[str, Any], shared_client: httpx.Client, status: str
+    document: dict[str, Any], shared_client: httpx.Client, status: str, ask: Callable[[httpx.Client], httpx.Response]
 ) -> None:
-    answer = ENDS_WITH_A_PROBLEM[status](shared_client)
+    answer = ask(shared_client)
     described = document["paths"]["/restore"]["post"]["responses"][status]["content"]["application/problem+json"]
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"].rpartition(":")[2] in described["examples"]
     assert str(answer.status_code) == status
+
+
+def test_what_a_queue_and_a_store_of_their_own_may_do_is_described(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        statuses = operation["responses"].keys()
+        if "/jobs/" in name or "POST" in name:
+            assert "503" in statuses, name
+        if "/result" in name or "POST" in name:
+            assert {"413", "415", "500"} <= statuses, name
+            kinds = operation["responses"]["500"]["content"]["application/problem+json"]["examples"]
+            assert kinds.keys() == {"internal-error", "quarantined"}
+
+
+def test_the_description_keeps_to_the_version_that_it_names(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
+    assert "itemSchema" not in str(document)
+    events = document["paths"]["/jobs/{job_id}/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]
+    assert {"event", "data"} <= events["schema"]["properties"].keys()
 
 
 def test_every_member_of_an_answer_is_explained(document: dict[str, Any]) -> None:
