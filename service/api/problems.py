@@ -36,6 +36,7 @@ _ERRORS: Final[dict[type[Exception], int]] = {
     pictures.ImageTooLarge: 413,
 }
 _OUT_OF_MEMORY = "out-of-memory"
+WHERE_PARAMETERS_GO: Final = "parameters go in the address: /restore?task=derain"
 RETRY_AFTER_S: Final = 10  # where the error does not say: a stored failure, a disk that is full on the way in
 _STATUS: Final = {kind(error): status for error, status in _ERRORS.items()} | {_OUT_OF_MEMORY: 413}
 _ABOUT: Final = {kind(error): (error.__doc__ or "").partition("\n")[0] for error in _ERRORS} | {
@@ -154,7 +155,10 @@ def install(app: FastAPI) -> None:
             {"parameter": str(fault["loc"][-1]), "message": fault["msg"], "given": fault.get("input")}
             for fault in error.errors()
         ]
-        detail = "; ".join(f"{fault['parameter']}: {fault['message']}" for fault in faults)
+        words = [f"{fault['parameter']}: {fault['message']}" for fault in faults]
+        if any(fault["type"] == "missing" and fault["loc"] == ("query", "task") for fault in error.errors()):
+            words.append(WHERE_PARAMETERS_GO)  # perhaps it came as a field of the form
+        detail = "; ".join(words)
         facts = {"errors": faults}
         return response(problem("invalid-parameter", 422, detail, facts=facts, request_id=request.state.request_id))
 

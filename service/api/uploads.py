@@ -18,6 +18,7 @@ from starlette.types import Message
 from imaging.codec import Header, Limits
 from imaging.codec.header import check, open_header
 from service.api.negotiation import listed
+from service.api.problems import WHERE_PARAMETERS_GO
 from service.errors import BodyTooLarge, EncodedBody, InvalidRequest
 
 _CHUNK_BYTES: Final = 2**20
@@ -162,7 +163,7 @@ async def _form_chunks(request: Request) -> AsyncIterator[bytes]:
         if not isinstance(image, UploadFile) or len(form) > 1:
             raise InvalidRequest(
                 "The form has to be one file in the field 'image' (curl -F image=@picture.png); "
-                "parameters go in the address: /restore?task=derain.",
+                f"{WHERE_PARAMETERS_GO}.",
                 found=list(form.keys()),
                 allowed=["image"],
             )

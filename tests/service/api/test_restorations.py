@@ -74,6 +74,9 @@ def test_parameters_in_the_form_are_told_where_they_belong(shared_client: httpx.
     answer = shared_client.post(RESTORE, files={"image": png()}, data={"task": "derain"})
     assert (answer.status_code, answer.json()["found"]) == (400, ["task", "image"])
     assert "parameters go in the address" in answer.json()["detail"]
+    alone = shared_client.post("/restore", files={"image": png()}, data={"task": "derain"})
+    assert (alone.status_code, alone.json()["errors"][0]["parameter"]) == (422, "task")
+    assert "parameters go in the address" in alone.json()["detail"]
 
 
 def test_uploads_that_are_still_coming_count_against_the_room_for_them(bench: Bench) -> None:
