@@ -31,6 +31,11 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    root_path: str = Field(
+        "",
+        pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+        description="path, such as /restoration, that a proxy in front takes off; addresses in answers begin with it",
+    )
 
     artifacts: Path = Field(Path("artifacts"), description="folder of exported networks")
     backend: Backend | None = Field(

@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from service.api.server import Server
 
     log.info("serving %s on http://%s:%d", ", ".join(catalogue.tasks), chosen.host, chosen.port)
-    server = Server(create(chosen, catalogue), drain_s=chosen.drain_s, host=chosen.host, port=chosen.port)
+    at = {"host": chosen.host, "port": chosen.port, "root_path": chosen.root_path}
+    server = Server(create(chosen, catalogue), drain_s=chosen.drain_s, **at)
     server.run()
     return 0 if server.started else 1

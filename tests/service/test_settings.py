@@ -32,6 +32,7 @@ def test_key_hashes_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> 
     [
         ("PORT", "70000"),
         ("PORT", "http"),
+        ("ROOT_PATH", "restoration/"),
         ("DEVICE", "gpu"),
         ("BACKEND", "caffe"),
         ("MAX_BODY_BYTES", "0"),

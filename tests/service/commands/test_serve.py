@@ -7,6 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import httpx
 import numpy as np
 import onnx_inverter
 import pytest
@@ -44,6 +45,20 @@ def test_curl_restores_a_picture_and_sigterm_ends_the_server_cleanly(tmp_path: P
     assert process.returncode in (0, -signal.SIGTERM)
     assert "Traceback" not in log
     assert list(spool.iterdir()) == []
+
+
+def test_behind_a_proxy_that_takes_a_path_off_addresses_begin_with_it(tmp_path: Path) -> None:
+    artifacts = onnx_inverter.write(tmp_path / "artifacts")
+    with (
+        serving(artifacts, UNSEAM_ROOT_PATH="/restoration") as (server, _),
+        httpx.Client(base_url=f"http://{server}", timeout=60) as client,
+    ):
+        answer = client.post("restore?task=derain", content=png(), headers={"Prefer": "respond-async"})
+        job = f"/restoration/jobs/{answer.json()['id']}"
+        assert answer.headers["location"] == answer.json()["links"]["self"] == job
+        assert client.get("openapi.json").json()["servers"] == [{"url": "/restoration"}]
+        assert client.head("healthz").status_code == client.get("web/app.js").status_code == 200
+        assert client.put(job.removeprefix("/restoration")).headers["allow"] == "GET, HEAD, DELETE"
 
 
 def _has_derain() -> bool:
