@@ -1,34 +1,7 @@
 // The service's API as this page uses it. Addresses are relative: the service may be mounted under any path.
 
-const STEP_MS = 1000;
-const RECONNECTS = 8;
-
-/** An answer that is an error, in words (RFC 9457), or no answer at all (kind "unreachable"). */
-export class Problem extends Error {
-  constructor({ kind, title, detail, status = 0, retryAfter = 0 }) {
-    super(detail);
-    Object.assign(this, { kind, title, status, retryAfter });
-  }
-
-  /** The problem of a job's `error` member or of an answer's body. */
-  static of(body, status, retryAfter) {
-    return new Problem({
-      kind: body?.type?.split(":").at(-1) ?? "unknown",
-      title: body?.title ?? `Error ${status}`,
-      detail: body?.detail ?? "The server gave no reason.",
-      status: body?.status ?? status,
-      retryAfter,
-    });
-  }
-
-  static unreachable() {
-    return new Problem({
-      kind: "unreachable",
-      title: "The server cannot be reached",
-      detail: "The picture is still here; try again once the server is back.",
-    });
-  }
-}
+import { pause, persist, secondsBeforeNext } from "./again.js";
+import { Problem } from "./problem.js";
 
 const KEY = "unseam-key";
 export const key = {
@@ -73,24 +46,30 @@ export function submit(file, parameters, idempotencyKey, { onUpload, signal }) {
 
 /** A job as it stands, then after every change, at last its end. A broken connection is taken up again. */
 export async function* watch(id, signal) {
-  for (let broken = 0; ; broken++) {
+  for (let failures = 0; ; ) {
     try {
       const answer = await ask(`jobs/${id}/events`, { signal });
       for await (const job of events(answer.body)) {
-        broken = 0;
+        failures = 0;
         yield job;
         if (["succeeded", "failed", "cancelled"].includes(job.state)) return;
       }
-    } catch (error) {
+      throw Problem.unreachable(); // the end is told before the stream closes
+    } catch (problem) {
       signal.throwIfAborted();
-      if (error.kind !== "unreachable" || broken >= RECONNECTS) throw error;
+      await pause(secondsBeforeNext(problem, ++failures), signal);
     }
-    await pause(STEP_MS * Math.min(2 ** broken, 8), signal);
   }
 }
 
-/** The restored picture of a job that succeeded. */
-export const result = async (id, signal) => (await ask(`jobs/${id}/result`, { signal })).blob();
+/** The restored picture of a job that succeeded. A broken connection is taken up again. */
+export const result = (id, signal) =>
+  persist(async () => {
+    const answer = await ask(`jobs/${id}/result`, { signal });
+    return answer.blob().catch(() => {
+      throw Problem.unreachable();
+    });
+  }, signal);
 
 /** A picture that this browser cannot show, small: {blob, width, height}, the sides of the whole. */
 export async function preview(blob) {
@@ -101,14 +80,6 @@ export async function preview(blob) {
 
 /** End a job, or delete the result of one that has ended. Outlives the page. */
 export const forget = (id) => ask(`jobs/${id}`, { method: "DELETE", keepalive: true }).catch(() => {});
-
-/** Resolves after so many milliseconds, or rejects when the signal says so. */
-export function pause(milliseconds, signal) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => (clearTimeout(timer), reject(signal.reason)), { once: true });
-  });
-}
 
 async function ask(address, options = {}) {
   let answer;

@@ -1,15 +1,14 @@
 // One picture on its way through the service, from the file to the result: the states, and nothing of how they look.
 
+import { persist } from "./again.js";
 import * as api from "./api.js";
-
-const PATIENCE = 20; // how often a full server is asked again
-const BEFORE_ASKING_AGAIN_S = 2;
+import { Problem } from "./problem.js";
 
 export const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 
 /**
- * States: waiting (for others to be sent), sending, refused (the server is full: asked again soon), queued, running,
- * fetching, then succeeded, failed or cancelled. Dispatches "change" at every change of anything.
+ * States: waiting (for others to be sent), sending, refused (the server is full or away: asked again soon), queued,
+ * running, fetching, then succeeded, failed or cancelled. Dispatches "change" at every change of anything.
  */
 export class Restoration extends EventTarget {
   state = "waiting";
@@ -17,6 +16,7 @@ export class Restoration extends EventTarget {
   job = null; // as the service shows it
   result = null; // Blob
   problem = null;
+  pauseSeconds = 0; // between a refusal and asking again
   #stop = null;
 
   /**
@@ -47,7 +47,8 @@ export class Restoration extends EventTarget {
       this.#change({ state: "succeeded", result });
     } catch (error) {
       if (signal.aborted) return;
-      if (!(error instanceof api.Problem)) console.error(error);
+      if (!(error instanceof Problem)) console.error(error);
+      if (this.job) api.forget(this.job.id); // nobody is going to ask for it again
       this.#change({ state: "failed", problem: inWords(error) });
     }
   }
@@ -59,32 +60,32 @@ export class Restoration extends EventTarget {
     this.#change({ state: "cancelled" });
   }
 
-  async #send(signal) {
+  #send(signal) {
     const idempotencyKey = unguessable(); // one for all attempts: the same picture is never done twice
-    for (let attempt = 1; ; attempt++) {
-      this.#change({ state: "sending" });
-      try {
-        const onUpload = (share) => this.#change({ sent: share });
-        const job = await api.submit(this.file, this.parameters, idempotencyKey, { onUpload, signal });
-        if (signal.aborted) api.forget(job.id);
-        signal.throwIfAborted();
-        this.#change({ state: job.state, job });
-        return job;
-      } catch (problem) {
-        if (signal.aborted || ![429, 503].includes(problem.status) || attempt >= PATIENCE) throw problem;
-        this.#change({ state: "refused", problem });
-        await api.pause((problem.retryAfter || BEFORE_ASKING_AGAIN_S) * 1000, signal);
-        this.#change({ problem: null });
-      }
-    }
+    const onUpload = (share) => this.#change({ sent: share });
+    const onWait = (problem, pauseSeconds) => this.#change({ state: "refused", problem, pauseSeconds });
+    const attempt = async () => {
+      this.#change({ state: "sending", sent: 0, problem: null });
+      const job = await api.submit(this.file, this.parameters, idempotencyKey, { onUpload, signal });
+      if (signal.aborted) api.forget(job.id);
+      signal.throwIfAborted();
+      this.#stands(job);
+      return job;
+    };
+    return persist(attempt, signal, onWait);
   }
 
   async #follow(id, signal) {
     for await (const job of api.watch(id, signal)) {
-      if (job.state === "failed") throw api.Problem.of(job.error, 500);
-      if (job.state === "cancelled") throw new api.Problem(CANCELLED_ELSEWHERE);
-      this.#change({ state: job.state === "succeeded" ? "fetching" : job.state, job });
+      if (job.state === "failed") throw Problem.of(job.error, 500);
+      if (job.state === "cancelled") throw new Problem(CANCELLED_ELSEWHERE);
+      this.#stands(job);
     }
+  }
+
+  /** A job that has ended, be it before this page heard of it, is no end here: its result is still to come. */
+  #stands(job) {
+    this.#change({ state: ENDED.has(job.state) ? "fetching" : job.state, job });
   }
 
   #change(changes) {
@@ -100,8 +101,8 @@ const CANCELLED_ELSEWHERE = {
 };
 
 function inWords(error) {
-  if (!(error instanceof api.Problem)) {
-    return new api.Problem({ kind: "page", title: "This page made a mistake", detail: String(error.message ?? error) });
+  if (!(error instanceof Problem)) {
+    return new Problem({ kind: "page", title: "This page made a mistake", detail: String(error.message ?? error) });
   }
   if (error.kind === "job-not-found") {
     error.message = "The server no longer knows this picture, perhaps because it was restarted. Try again.";

@@ -3,14 +3,14 @@
 import { nameOf } from "./choices.js";
 
 /** Where a restoration stands, in one line. */
-export function progress({ state, sent, job, problem }) {
+export function progress({ state, sent, job, problem, pauseSeconds }) {
   switch (state) {
     case "waiting":
       return "Waiting to be sent";
     case "sending":
       return sent < 1 ? `Sending, ${Math.round(sent * 100)} %` : "The server looks at it";
     case "refused":
-      return problem ? `The server is busy; asking again in ${seconds(problem.retryAfter || 2)}` : "Asking again";
+      return `${problem.kind === "unreachable" ? problem.title : "The server is busy"}; asking again in ${seconds(pauseSeconds)}`;
     case "queued":
       return job.position ? `${counted(job.position, "picture")} before this one${left(job)}` : `Next${left(job)}`;
     case "running":

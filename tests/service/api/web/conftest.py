@@ -64,7 +64,7 @@ def open_page(browser: Any, bench: Bench) -> Iterator[Callable[..., Any]]:
         page.set_default_timeout(PATIENCE_MS)
 
         def said(message: Any) -> None:
-            refusal = "Failed to load resource: the server responded" in message.text
+            refusal = "Failed to load resource: " in message.text
             if message.type == "error" and not (refusal and expect_refusals):
                 faults.append(message.text)
 

@@ -2,16 +2,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from page_bench import Drop, Open, a_png, downloaded, expect, frames, shown
 from PIL import Image
 from service_bench import Bench, encoded, inverted, manifest, picture, pixels, png, served, wait_for_state
 
@@ -23,39 +22,6 @@ from service.settings import Settings
 
 ROOT = Path(__file__).parents[4]
 DATA = Path(os.environ.get("UNSEAM_DATA", ROOT.parent / "shared" / "data"))
-
-Open = Callable[..., Any]
-Drop = Callable[..., None]
-
-
-def expect(locator: Any) -> Any:
-    from playwright.sync_api import expect
-
-    expect.set_options(timeout=60_000)  # for a machine that is busy with other things
-    return expect(locator, "")
-
-
-def a_png(name: str = "rainy.png", width: int = 300, height: int = 200, seed: int = 1) -> tuple[str, str, bytes]:
-    return name, "image/png", png(width, height, seed)
-
-
-def frames(page: Any, state: str) -> Any:
-    return page.locator(f"#strip li[data-state={state}]")
-
-
-def downloaded(page: Any) -> tuple[str, bytes]:
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download").click()
-    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
-
-
-def shown(page: Any) -> NDArray[np.uint8]:
-    """The viewer's pixels as they are on the screen, nothing lying over them."""
-    hide = "value => document.querySelectorAll('.zoom, .side, .divider').forEach(e => e.style.visibility = value)"
-    page.evaluate(hide, "hidden")
-    taken = page.locator("#viewer").screenshot()
-    page.evaluate(hide, "")
-    return np.asarray(Image.open(io.BytesIO(taken)).convert("RGB"))
 
 
 def test_a_dropped_picture_is_restored_and_its_pixels_can_be_downloaded(
