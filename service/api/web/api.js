@@ -1,6 +1,7 @@
 // The service's API as this page uses it. Addresses are relative: the service may be mounted under any path.
 
-import { pause, persist, secondsBeforeNext } from "./again.js";
+import { persist } from "./again.js";
+import { eventData } from "./events.js";
 import { Problem } from "./problem.js";
 
 const KEY = "unseam-key";
@@ -44,32 +45,18 @@ export function submit(file, parameters, idempotencyKey, { onUpload, signal }) {
   });
 }
 
-/** A job as it stands, then after every change, at last its end. A broken connection is taken up again. */
-export async function* watch(id, signal) {
-  for (let failures = 0; ; ) {
-    try {
-      const answer = await ask(`jobs/${id}/events`, { signal });
-      for await (const job of events(answer.body)) {
-        failures = 0;
-        yield job;
-        if (["succeeded", "failed", "cancelled"].includes(job.state)) return;
-      }
-      throw Problem.unreachable(); // the end is told before the stream closes
-    } catch (problem) {
-      signal.throwIfAborted();
-      await pause(secondsBeforeNext(problem, ++failures), signal);
-    }
-  }
+/** A job as it stands. */
+export const job = async (id, signal) => whole((await ask(`jobs/${id}`, { signal })).json());
+
+/** A job as it stands, then after every change, at last its end. */
+export async function* events(id, signal) {
+  const answer = await ask(`jobs/${id}/events`, { signal });
+  for await (const data of eventData(answer.body)) yield JSON.parse(data);
 }
 
 /** The restored picture of a job that succeeded. A broken connection is taken up again. */
 export const result = (id, signal) =>
-  persist(async () => {
-    const answer = await ask(`jobs/${id}/result`, { signal });
-    return answer.blob().catch(() => {
-      throw Problem.unreachable();
-    });
-  }, signal);
+  persist(async () => whole((await ask(`jobs/${id}/result`, { signal })).blob()), signal);
 
 /** A picture that this browser cannot show, small: {blob, width, height}, the sides of the whole. */
 export async function preview(blob) {
@@ -94,29 +81,8 @@ async function ask(address, options = {}) {
   throw Problem.of(body, answer.status, Number(answer.headers.get("Retry-After")) || 0);
 }
 
-/** The data of server-sent events; not EventSource, which cannot send an Authorization header. */
-async function* events(body) {
-  let text = "";
-  try {
-    for await (const piece of decoded(body)) {
-      text += piece;
-      const blocks = text.split(/\r?\n\r?\n/);
-      text = blocks.pop();
-      for (const block of blocks) {
-        const data = block.split(/\r?\n/).filter((line) => line.startsWith("data:"));
-        if (data.length) yield JSON.parse(data.map((line) => line.slice(5)).join("\n"));
-      }
-    }
-  } catch (error) {
-    throw error instanceof TypeError ? Problem.unreachable() : error;
-  }
-}
-
-async function* decoded(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  try {
-    for (let part; !(part = await reader.read()).done; ) yield part.value;
-  } finally {
-    reader.cancel().catch(() => {});
-  }
-}
+/** What is read of an answer; one that breaks off is as good as none. */
+const whole = (reading) =>
+  reading.catch(() => {
+    throw Problem.unreachable();
+  });

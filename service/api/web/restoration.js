@@ -3,8 +3,7 @@
 import { persist } from "./again.js";
 import * as api from "./api.js";
 import { Problem } from "./problem.js";
-
-export const ENDED = new Set(["succeeded", "failed", "cancelled"]);
+import { ENDED, watch } from "./watch.js";
 
 /**
  * States: waiting (for others to be sent), sending, refused (the server is full or away: asked again soon), queued,
@@ -76,7 +75,7 @@ export class Restoration extends EventTarget {
   }
 
   async #follow(id, signal) {
-    for await (const job of api.watch(id, signal)) {
+    for await (const job of watch(id, signal)) {
       if (job.state === "failed") throw Problem.of(job.error, 500);
       if (job.state === "cancelled") throw new Problem(CANCELLED_ELSEWHERE);
       this.#stands(job);

@@ -58,6 +58,17 @@ def test_two_pictures_at_once_each_get_their_own_result(bench: Bench, open_page:
         assert download.value.suggested_filename == "one-derain.png"
 
 
+def test_more_pictures_at_once_than_a_browser_has_connections(bench: Bench, open_page: Open, drop: Drop) -> None:
+    bench.runner.go.clear()
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        drop(page, *(a_png(f"{n}.png", 40, 30, seed=n) for n in range(8)))
+        expect(page.locator("#strip li:is([data-state=queued], [data-state=running])")).to_have_count(8)
+        assert page.evaluate("fetch('healthz').then(({ok}) => ok)"), "other tabs find a connection"
+        bench.runner.go.set()
+        expect(frames(page, "succeeded")).to_have_count(8)
+
+
 def test_progress_is_told_in_tiles(bench: Bench, open_page: Open, drop: Drop) -> None:
     bench.runner.stops_after = 16
     with bench.client() as http:
