@@ -37,13 +37,16 @@ export function submit(file, parameters, idempotencyKey, { onUpload, signal }) {
       if (request.status === 202) resolve(request.response);
       else reject(Problem.of(request.response, request.status, retryAfter));
     };
-    request.onerror = () => reject(Problem.unreachable());
+    // The browser has one word for a server that is away and for a file that is.
+    request.onerror = async () => reject((await isReadable(file)) ? Problem.unreachable() : Problem.unreadable());
     request.onabort = () => reject(signal.reason);
     signal.addEventListener("abort", () => request.abort(), { once: true });
     if (signal.aborted) request.abort();
     else request.send(file);
   });
 }
+
+const isReadable = (file) => file.slice(0, 1).arrayBuffer().then(() => true, () => false);
 
 /** A job as it stands. */
 export const job = async (id, signal) => whole((await ask(`jobs/${id}`, { signal })).json());

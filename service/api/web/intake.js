@@ -1,5 +1,7 @@
 // Pictures on their way in: dropped, pasted or chosen.
 
+import { dropped } from "./folders.js";
+
 /** Calls `take` with the files of every drop, paste or choice. */
 export function intake({ input, buttons, take }) {
   for (const button of buttons) button.addEventListener("click", () => input.click());
@@ -23,6 +25,6 @@ export function intake({ input, buttons, take }) {
     if (!hasFiles(event)) return;
     event.preventDefault();
     dragging(Boolean((depth = 0)));
-    take([...event.dataTransfer.files]);
+    dropped(event.dataTransfer).then(take);
   });
 }

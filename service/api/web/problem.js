@@ -28,6 +28,14 @@ export class Problem extends Error {
     });
   }
 
+  static unreadable() {
+    return new Problem({
+      kind: "unreadable",
+      title: "The file cannot be read",
+      detail: "It was changed or moved since it was added, or is a folder. Add it again.",
+    });
+  }
+
   /** Whether the same may be asked again with a better answer. */
   get passing() {
     return this.kind === "unreachable" || PASSING.has(this.status);

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from page_bench import Drop, Open, a_png, expect, frames
-from service_bench import Bench
+from service_bench import Bench, png
 
 
 def test_a_server_that_is_away_for_a_moment_is_asked_again_at_every_step(
@@ -34,3 +36,36 @@ def test_a_server_that_is_away_for_a_moment_is_asked_again_at_every_step(
         drop(page, a_png())
         expect(page.locator("#progress-words")).to_have_text("The server cannot be reached; asking again in 1 s")
         expect(frames(page, "succeeded")).to_have_count(1)
+
+
+def test_a_file_that_was_changed_since_it_was_added_is_told_from_a_server_that_is_away(
+    bench: Bench, open_page: Open, tmp_path: Path
+) -> None:
+    file = tmp_path / "rainy.png"
+    file.write_bytes(png())
+    bench.runner.go.clear()
+    with bench.client() as http:
+        page = open_page(str(http.base_url), expect_refusals=True)
+        page.locator("#choose:enabled").wait_for()
+        page.set_input_files("#files", file)
+        expect(frames(page, "running")).to_have_count(1)
+        page.get_by_role("button", name="Cancel").click()
+        file.write_bytes(png(seed=2))
+        os.utime(file, (0, 0))
+        page.get_by_role("button", name="Try again").click()
+        expect(page.locator("#fault")).to_contain_text("The file cannot be read")
+
+
+def test_a_dropped_folder_brings_its_pictures(bench: Bench, open_page: Open, tmp_path: Path) -> None:
+    (tmp_path / "rain" / "deeper").mkdir(parents=True)
+    for name, content in {"b.png": png(), "deeper/a.png": png(seed=2), "notes.txt": b"Rain", ".a.png": b"?"}.items():
+        (tmp_path / "rain" / name).write_bytes(content)
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        page.locator("#choose:enabled").wait_for()
+        drag = {"x": 700, "y": 400, "data": {"items": [], "files": [str(tmp_path / "rain")], "dragOperationsMask": 1}}
+        tools = page.context.new_cdp_session(page)
+        for event in ("dragEnter", "dragOver", "drop"):
+            tools.send("Input.dispatchDragEvent", {"type": event, **drag})
+        expect(frames(page, "succeeded")).to_have_count(2)
+        assert page.locator("#strip .frame").evaluate_all("all => all.map(({title}) => title)") == ["b.png", "a.png"]
