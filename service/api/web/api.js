@@ -31,17 +31,23 @@ export function submit(file, parameters, idempotencyKey, { onUpload, signal }) {
   request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
   request.responseType = "json";
   return new Promise((resolve, reject) => {
+    let gone = false;
     request.upload.onprogress = ({ loaded, total }) => onUpload(total ? loaded / total : 0);
+    request.upload.onload = () => (gone = true);
     request.onload = () => {
       const retryAfter = Number(request.getResponseHeader("Retry-After")) || 0;
-      if (request.status === 202) resolve(request.response);
-      else reject(Problem.of(request.response, request.status, retryAfter));
+      if (request.status !== 202) reject(Problem.of(request.response, request.status, retryAfter));
+      else if (signal.aborted) forget(request.response.id);
+      else resolve(request.response);
     };
     // The browser has one word for a server that is away and for a file that is.
     request.onerror = async () => reject((await isReadable(file)) ? Problem.unreachable() : Problem.unreadable());
-    request.onabort = () => reject(signal.reason);
-    signal.addEventListener("abort", () => request.abort(), { once: true });
-    if (signal.aborted) request.abort();
+    const stop = () => {
+      reject(signal.reason);
+      if (!gone) request.abort(); // else the server makes a job of it, and only its answer says which to end
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
     else request.send(file);
   });
 }

@@ -66,8 +66,6 @@ export class Restoration extends EventTarget {
     const attempt = async () => {
       this.#change({ state: "sending", sent: 0, problem: null });
       const job = await api.submit(this.file, this.parameters, idempotencyKey, { onUpload, signal });
-      if (signal.aborted) api.forget(job.id);
-      signal.throwIfAborted();
       this.#stands(job);
       return job;
     };

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from service_bench import Bench, encoded, inverted, manifest, picture, pixels, p
 from imaging import quality
 from imaging.codec import decode
 from service.api import app as application
+from service.api.uploads import header
 from service.catalogue import Artifact, Catalogue
 from service.settings import Settings
 
@@ -164,6 +166,29 @@ def test_a_running_job_is_cancelled_and_can_be_tried_again(bench: Bench, open_pa
         bench.runner.go.set()
         page.get_by_role("button", name="Try again").click()
         expect(frames(page, "succeeded")).to_have_count(1)
+
+
+def test_a_picture_cancelled_while_the_server_looks_at_it_is_not_restored(
+    bench: Bench, open_page: Open, drop: Drop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = threading.Event()
+
+    def slow_header(*of: Any) -> Any:
+        assert looked.wait(60)
+        return header(*of)
+
+    monkeypatch.setattr("service.api.restorations.header", slow_header)
+    bench.runner.go.clear()
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        drop(page, a_png())
+        expect(page.locator("#progress-words")).to_have_text("The server looks at it")
+        page.get_by_role("button", name="Cancel").click()
+        expect(frames(page, "cancelled")).to_have_count(1)
+        with page.expect_request("**/jobs/*") as request:
+            looked.set()
+        assert request.value.method == "DELETE"
+        wait_for_state(http, request.value.url.rpartition("/")[2], "cancelled")
 
 
 def test_a_removed_picture_is_cancelled_and_the_next_is_shown(bench: Bench, open_page: Open, drop: Drop) -> None:
