@@ -3,7 +3,7 @@
 const PATIENCE = 20; // attempts: two minutes for a server that is away, longer for one that says when to come back
 const LONGEST_S = 8;
 
-/** Seconds to wait after so many attempts in a row; throws the problem if another would not help, or enough is enough. */
+/** Seconds to wait after so many attempts in a row; throws the problem if another would not help. */
 export function secondsBeforeNext(problem, attempts) {
   if (!problem.passing || attempts >= PATIENCE) throw problem;
   return problem.retryAfter || Math.min(2 ** (attempts - 1), LONGEST_S);

@@ -2,13 +2,9 @@
 
 import { persist } from "./again.js";
 import { eventData } from "./events.js";
+import * as key from "./key.js";
 import { Problem } from "./problem.js";
 
-const KEY = "unseam-key";
-export const key = {
-  get: () => sessionStorage.getItem(KEY) ?? "",
-  set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
-};
 const authorization = () => (key.get() ? { Authorization: `Bearer ${key.get()}` } : {});
 
 /** What this server can do: [{task, default, models, scales, patterns}]. */

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { Choices, nameOf } from "./choices.js";
 import { intake } from "./intake.js";
+import * as key from "./key.js";
 import { Restoration } from "./restoration.js";
 import { Source } from "./source.js";
 import * as strip from "./strip.js";
@@ -153,9 +154,9 @@ find("download-all").addEventListener("click", () => {
   }
 });
 find("open-key").addEventListener("click", () => find("key").showModal());
-find("key").addEventListener("close", () => {
-  if (find("key").returnValue !== "save") return;
-  api.key.set(find("key").querySelector("input").value.trim());
+find("leave-key").addEventListener("click", () => find("key").close());
+find("key").querySelector("form").addEventListener("submit", () => {
+  key.set(find("key").querySelector("input").value);
   items.filter(({ restoration }) => restoration.problem?.kind === "unauthorized").forEach(restore);
 });
 addEventListener("beforeunload", (event) => {

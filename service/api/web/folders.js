@@ -12,8 +12,9 @@ export async function dropped(transfer) {
 
 async function pictures(folder) {
   const entries = (await listed(folder.createReader())).sort((one, other) => one.name.localeCompare(other.name));
-  const found = entries.map((entry) => (entry.isDirectory ? pictures(entry) : fileOf(entry)).catch(() => [])); // unreadable
-  return (await Promise.all(found)).flat().filter(isPicture);
+  const found = entries.map((entry) => (entry.isDirectory ? pictures(entry) : fileOf(entry)));
+  const readable = found.map((each) => each.catch(() => []));
+  return (await Promise.all(readable)).flat().filter(isPicture);
 }
 
 /** All entries: a reader gives them by the hundred. */

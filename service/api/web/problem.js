@@ -14,7 +14,7 @@ export class Problem extends Error {
     return new Problem({
       kind: body?.type?.split(":").at(-1) ?? "unknown",
       title: body?.title ?? `Error ${status}`,
-      detail: body?.detail ?? (PASSING.has(status) ? "The server is busy or restarting." : "The server gave no reason."),
+      detail: body?.detail ?? `The server ${PASSING.has(status) ? "is busy or restarting" : "gave no reason"}.`,
       status: body?.status ?? status,
       retryAfter,
     });

@@ -10,7 +10,7 @@ export function progress({ state, sent, job, problem, pauseSeconds }) {
     case "sending":
       return sent < 1 ? `Sending, ${Math.round(sent * 100)} %` : "The server looks at it";
     case "refused":
-      return `${problem.kind === "unreachable" ? problem.title : "The server is busy"}; asking again in ${seconds(pauseSeconds)}`;
+      return `${problem.status ? "The server is busy" : problem.title}; asking again in ${seconds(pauseSeconds)}`;
     case "queued":
       return job.position ? `${counted(job.position, "picture")} before this one${left(job)}` : `Next${left(job)}`;
     case "running":

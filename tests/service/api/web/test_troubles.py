@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -69,3 +70,17 @@ def test_a_dropped_folder_brings_its_pictures(bench: Bench, open_page: Open, tmp
             tools.send("Input.dispatchDragEvent", {"type": event, **drag})
         expect(frames(page, "succeeded")).to_have_count(2)
         assert page.locator("#strip .frame").evaluate_all("all => all.map(({title}) => title)") == ["b.png", "a.png"]
+
+
+def test_a_key_is_used_by_enter_without_what_was_pasted_along_and_where_nothing_can_be_stored(
+    bench: Bench, open_page: Open, drop: Drop
+) -> None:
+    with bench.client(api_keys=(hashlib.sha256(b"mine").hexdigest(),)) as http:
+        page = open_page(str(http.base_url), expect_refusals=True)
+        page.add_init_script("Object.defineProperty(window, 'sessionStorage', {get() { throw new DOMException(); }})")
+        page.reload()
+        drop(page, a_png())
+        field = page.get_by_role("dialog", name="API key").get_by_label("Key")
+        field.fill("\u200bmine ")
+        field.press("Enter")
+        expect(frames(page, "succeeded")).to_have_count(1)
