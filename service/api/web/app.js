@@ -20,7 +20,8 @@ const turn = turns(AT_ONCE);
 const items = []; // {restoration, before, after, place, address}
 let selected = null;
 
-function take(files) {
+async function take(files) {
+  await ready;
   const added = files.map(add);
   if (added.length) select(added[0]);
 }
@@ -129,22 +130,21 @@ function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Resolves once there is something to choose from. */
 async function begin() {
   try {
     choices.offer(...(await Promise.all([api.tasks(), api.models()])));
   } catch (problem) {
-    find("hint-fault")?.remove();
-    const words = Object.assign(document.createElement("p"), { id: "hint-fault", className: "hint" });
-    words.textContent = `${problem.title}. Trying again.`;
-    words.setAttribute("role", "alert");
-    find("empty").append(words);
-    setTimeout(begin, 3000);
-    return;
+    setText(find("hint-fault"), `${problem.title}. Trying again.`);
+    find("hint-fault").hidden = false;
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    return begin();
   }
-  find("hint-fault")?.remove();
+  find("hint-fault").hidden = true;
   find("choose").disabled = false;
 }
 
+const ready = begin();
 intake({ input: find("files"), buttons: [find("choose"), find("add")], take });
 find("cancel").addEventListener("click", () => selected.restoration.cancel());
 find("again").addEventListener("click", () => restore(selected));
@@ -163,4 +163,3 @@ addEventListener("beforeunload", (event) => {
   if (items.some(({ restoration }) => !restoration.ended)) event.preventDefault();
 });
 addEventListener("pagehide", () => items.forEach(({ restoration }) => restoration.cancel()));
-begin();

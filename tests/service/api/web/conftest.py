@@ -86,8 +86,9 @@ def open_page(browser: Any, bench: Bench) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def drop() -> Callable[..., None]:
-    def dropped(page: Any, *files: File, event: str = "drop") -> None:
-        page.locator("#choose:enabled").wait_for(state="attached")
+    def dropped(page: Any, *files: File, event: str = "drop", early: bool = False) -> None:
+        if not early:
+            page.locator("#choose:enabled").wait_for(state="attached")
         content = [[name, kind, base64.b64encode(data).decode()] for name, kind, data in files]
         transfer = page.evaluate_handle(DROP, content)
         page.dispatch_event("body", "dragenter", {"dataTransfer": transfer})

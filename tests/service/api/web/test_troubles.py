@@ -39,6 +39,22 @@ def test_a_server_that_is_away_for_a_moment_is_asked_again_at_every_step(
         expect(frames(page, "succeeded")).to_have_count(1)
 
 
+def test_a_picture_that_is_dropped_before_the_server_said_what_it_can_do_waits_for_that(
+    bench: Bench, open_page: Open, drop: Drop
+) -> None:
+    with bench.client() as http:
+        page = open_page(str(http.base_url), expect_refusals=True)
+        asked: list[Any] = []
+        page.route("**/tasks", lambda route: asked.append(route), times=1)
+        page.reload()
+        drop(page, a_png(), early=True)
+        while not asked:
+            page.wait_for_timeout(20)
+        asked[0].abort()
+        expect(page.get_by_role("alert")).to_have_text("The server cannot be reached. Trying again.")
+        expect(frames(page, "succeeded")).to_have_count(1)
+
+
 def test_a_file_that_was_changed_since_it_was_added_is_told_from_a_server_that_is_away(
     bench: Bench, open_page: Open, tmp_path: Path
 ) -> None:
