@@ -147,8 +147,11 @@ export class Viewer {
     context.imageSmoothingQuality = "high";
     const parts = source.isCoarseAt(scale) && source.detail ? [source.overview, source.detail] : [source.overview];
     for (const { bitmap, of } of parts) {
-      const { x, y } = this.#view;
-      context.drawImage(bitmap, x + of.x * scale, y + of.y * scale, of.width * scale, of.height * scale);
+      const left = this.#view.x + of.x * scale, top = this.#view.y + of.y * scale;
+      const right = left + of.width * scale, bottom = top + of.height * scale;
+      const x = Math.ceil(left), y = Math.ceil(top);
+      context.clearRect(x, y, Math.floor(right) - x, Math.floor(bottom) - y); // else it shines through what is transparent
+      context.drawImage(bitmap, left, top, right - left, bottom - top);
     }
   }
 

@@ -140,6 +140,28 @@ def test_one_to_one_shows_every_pixel_of_a_large_picture_and_pans(bench: Bench, 
         expect(viewer).not_to_have_class(re.compile("zoomed"))
 
 
+def test_a_large_transparent_picture_is_as_transparent_at_one_to_one(
+    bench: Bench, open_page: Open, drop: Drop
+) -> None:
+    stripes = np.full((200, 2200, 4), 128, np.uint8)
+    stripes[..., :3] = (np.arange(2200) % 2 * 255)[:, None]  # as fine as only the picture's own pixels show them
+    sharp = """() => {
+        const canvas = document.querySelector("#viewer canvas");
+        const pixel = (x) => canvas.getContext("2d").getImageData(x, canvas.height / 2, 1, 1).data;
+        const pair = [...pixel(100), ...pixel(101)];
+        const contrast = Math.abs(pair[0] - pair[4]);
+        return contrast > 200 && [pair[3], pair[7]];
+    }"""
+    bench.runner.go.clear()
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        drop(page, ("glass.png", "image/png", encoded(Image.fromarray(stripes))))
+        expect(page.locator("#facts")).to_contain_text("2,200 \u00d7 200")
+        page.get_by_role("button", name="Cancel").click()
+        page.get_by_role("button", name="1:1").click()
+        assert page.wait_for_function(sharp, timeout=10_000).json_value() == [128, 128]
+
+
 def _expect_pixels(page: Any, whole: NDArray[np.uint8], left: int | None = None) -> None:
     """The viewer shows a part of the picture, pixel for pixel; `left` is where that part begins."""
     for _ in range(100):
