@@ -32,16 +32,19 @@ function add(file) {
   items.push(item);
   find("strip").querySelector("ul").append(item.place);
   item.restoration.addEventListener("change", () => changed(item));
-  Source.open(file, api.preview).then((source) => {
-    if (!items.includes(item)) return source?.close();
-    item.before = source;
-    render(item);
-  });
   restore(item);
   return item;
 }
 
+async function look(item) {
+  const source = await Source.open(item.restoration.file, api.preview);
+  if (!items.includes(item) || item.before) return source?.close();
+  item.before = source;
+  render(item);
+}
+
 function restore(item) {
+  if (!item.before) look(item); // once more too: the server may show now what it would not without a key
   item.after?.close();
   item.after = null;
   URL.revokeObjectURL(item.address);
@@ -105,7 +108,7 @@ function renderStage({ restoration, before, after, address }, another) {
   find("name").textContent = file.name;
   find("facts").textContent = facts(restoration, before);
   viewer.show(before, after, { restart: another, tiles: ended ? null : tilesOf(job) });
-  find("viewer").setAttribute("aria-label", `${file.name}${after ? ", before and after" : ""}`);
+  find("viewer").setAttribute("aria-label", `${file.name}${before && after ? ", before and after" : ""}`);
 
   find("progress").hidden = ended;
   setText(find("progress-words"), progress(restoration));

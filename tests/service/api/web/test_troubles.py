@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from page_bench import Drop, Open, a_png, expect, frames
-from service_bench import Bench, png
+from service_bench import Bench, encoded, picture, png
 
 
 def test_a_server_that_is_away_for_a_moment_is_asked_again_at_every_step(
@@ -95,8 +95,9 @@ def test_a_key_is_used_by_enter_without_what_was_pasted_along_and_where_nothing_
         page = open_page(str(http.base_url), expect_refusals=True)
         page.add_init_script("Object.defineProperty(window, 'sessionStorage', {get() { throw new DOMException(); }})")
         page.reload()
-        drop(page, a_png())
+        drop(page, ("scan.tif", "image/tiff", encoded(picture(), "tiff")))  # which only the server can show
         field = page.get_by_role("dialog", name="API key").get_by_label("Key")
         field.fill("\u200bmine ")
         field.press("Enter")
         expect(frames(page, "succeeded")).to_have_count(1)
+        expect(page.get_by_role("group", name="scan.tif, before and after")).to_be_visible()
