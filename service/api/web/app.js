@@ -13,6 +13,13 @@ import { facts, progress, resultName } from "./words.js";
 
 const AT_ONCE = 2; // pictures being sent; the others wait in the page, not on the server
 
+const SAID = {
+  running: "is being restored",
+  succeeded: "is restored",
+  failed: "could not be restored",
+  cancelled: "is cancelled",
+};
+
 const find = (id) => document.getElementById(id);
 const viewer = new Viewer(find("viewer"));
 const choices = new Choices(find("tasks"), find("variants"), find("options"), () => render());
@@ -56,8 +63,7 @@ async function changed(item) {
   const { state, result, file, problem } = item.restoration;
   if (state !== item.said) {
     item.said = state;
-    const words = { succeeded: "is restored", cancelled: "is cancelled", running: "is being restored" }[state];
-    if (words) find("status").textContent = `${file.name} ${words}`;
+    if (SAID[state]) find("status").textContent = `${file.name} ${SAID[state]}`;
     if (state === "failed" && problem.kind === "unauthorized") find("key").showModal();
   }
   if (state === "succeeded" && !item.address) {
@@ -105,6 +111,7 @@ function render(item = selected, another = false) {
 
 function renderStage({ restoration, before, after, address }, another) {
   const { state, file, ended, problem, job, parameters } = restoration;
+  const focused = document.activeElement;
   find("name").textContent = file.name;
   find("facts").textContent = facts(restoration, before);
   viewer.show(before, after, { restart: another, tiles: ended ? null : tilesOf(job) });
@@ -124,6 +131,7 @@ function renderStage({ restoration, before, after, address }, another) {
   find("again").textContent = state === "succeeded" ? `${nameOf(choices.task)} instead` : "Try again";
   find("download").hidden = !address;
   if (address) Object.assign(find("download"), { href: address, download: resultName(restoration) });
+  if (focused.closest("#stage [hidden]")) find("bar").querySelector(".actions > :not([hidden])").focus();
 }
 
 const tilesOf = (job) => ({ done: job?.tiles_done ?? 0, total: job?.tiles_total ?? 1 });

@@ -181,13 +181,16 @@ def test_a_running_job_is_cancelled_and_can_be_tried_again(bench: Bench, open_pa
             drop(page, a_png())
         job = answer.value.json()["id"]
         wait_for_state(http, job, "running")
-        page.get_by_role("button", name="Cancel").click()
+        page.get_by_role("button", name="Cancel").press("Enter")
         wait_for_state(http, job, "cancelled")
         expect(page.locator("#status")).to_have_text("rainy.png is cancelled")
         expect(page.get_by_role("link", name="Download")).to_be_hidden()
+        expect(page.get_by_role("button", name="Try again")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Cancel")).to_be_focused()
         bench.runner.go.set()
-        page.get_by_role("button", name="Try again").click()
         expect(frames(page, "succeeded")).to_have_count(1)
+        expect(page.get_by_role("link", name="Download")).to_be_focused()
 
 
 def test_a_picture_cancelled_while_the_server_looks_at_it_is_not_restored(
@@ -248,6 +251,7 @@ def test_a_network_that_fails_is_told_and_tried_again(bench: Bench, open_page: O
         page = open_page(str(http.base_url))
         drop(page, a_png())
         expect(page.locator("#fault")).to_contain_text("Something went wrong inside the server")
+        expect(page.locator("#status")).to_have_text("rainy.png could not be restored")
         bench.runner.error = None
         page.get_by_role("button", name="Try again").click()
         expect(frames(page, "succeeded")).to_have_count(1)
