@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -29,6 +30,7 @@ COMMANDS: Final = {
 # Their errors have words for people.
 OURS: Final = {"imaging", "models", "export", "service", "training", "benchmarks", "unseam"}
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
+NOBODY_READS: Final = 141  # 128 + SIGPIPE
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,10 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        return _run(arguments)
+        code = _run(arguments)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("unseam: interrupted", file=sys.stderr)  # noqa: T201
         return INTERRUPTED
+    except BrokenPipeError:  # what reads our answers has read enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more on its way out
+        return NOBODY_READS
     except OSError as error:
         return _complain(arguments, error, 1)
     except Exception as error:

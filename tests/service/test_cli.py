@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -41,6 +42,19 @@ def test_exit_codes(
     assert run(monkeypatch, outcome) == code
     complaint = capsys.readouterr().err
     assert complaint.count("\n") == (0 if isinstance(outcome, int) else 1)
+
+
+def test_an_answer_that_nobody_reads_to_its_end_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    listing = subprocess.run(
+        [sys.executable, "-c", "import sys; from service.cli import main; sys.exit(main(['models', 'list']))"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=60,
+    )
+    os.close(writing)
+    assert (listing.returncode, listing.stderr) == (141, b"")
 
 
 def test_what_nobody_meant_to_happen_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
