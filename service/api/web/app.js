@@ -46,9 +46,18 @@ function add(file) {
 async function look(item) {
   const source = await Source.open(item.restoration.file, api.preview);
   if (!items.includes(item) || item.before) return source?.close();
-  item.before = source;
+  keep(item, { before: source });
   render(item);
 }
+
+/** A source, or none, that shows a picture; all of it while the picture is selected. */
+function keep(item, sources) {
+  Object.assign(item, sources);
+  if (item !== selected) rest(item);
+}
+
+const rest = (item) => [item?.before, item?.after].forEach((source) => source?.rest());
+const wake = (item) => Promise.all([item?.before?.wake(), item?.after?.wake()]);
 
 function restore(item) {
   if (!item.before) look(item); // once more too: the server may show now what it would not without a key
@@ -70,17 +79,19 @@ async function changed(item) {
     item.address = URL.createObjectURL(result);
     const source = await Source.open(result, api.preview);
     if (item.restoration.result !== result) return source?.close(); // restored again meanwhile
-    item.after = source;
+    keep(item, { after: source });
   }
   render(item);
 }
 
 function select(item) {
   const another = item !== selected;
+  if (another) rest(selected);
   selected = item;
   item?.place.scrollIntoView({ block: "nearest", inline: "nearest" });
   items.forEach((each) => strip.update(each.place, each, each === selected));
   render(item, another);
+  if (another) wake(item).then(() => render());
 }
 
 function remove(item) {

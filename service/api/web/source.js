@@ -1,11 +1,14 @@
 // A picture that can be drawn at any zoom with little memory: a small whole, and sharp parts of it on demand.
 
 const OVERVIEW_SIDE = 2048;
+const RESTING_SIDE = 512; // enough to begin with
 
 /** A rectangle of a picture, decoded. `of` is the rectangle in the picture's pixels. */
 const part = (bitmap, x, y, width, height) => ({ bitmap, of: { x, y, width, height } });
 
 export class Source {
+  #side = OVERVIEW_SIDE; // the overview that is wanted; 0 once closed
+
   /**
    * Decode a Blob. Where the browser cannot, `elsewhere(blob)` is asked for a small version: {blob, width, height}, the
    * sides of the whole; null if there is none either.
@@ -27,13 +30,7 @@ export class Source {
   static async #decoded(blob) {
     try {
       const { width, height } = await size(blob);
-      const shrink = Math.min(1, OVERVIEW_SIDE / Math.max(width, height));
-      const options = {
-        resizeWidth: Math.max(1, Math.round(width * shrink)),
-        resizeHeight: Math.max(1, Math.round(height * shrink)),
-        resizeQuality: "high",
-      };
-      const bitmap = await createImageBitmap(blob, ...(shrink < 1 ? [options] : []));
+      const bitmap = await createImageBitmap(blob, within(OVERVIEW_SIDE, width, height));
       return new Source(blob, width, height, part(bitmap, 0, 0, width, height));
     } catch {
       return null;
@@ -42,6 +39,32 @@ export class Source {
 
   constructor(blob, width, height, overview) {
     Object.assign(this, { blob, width, height, overview, detail: null, whole: true });
+  }
+
+  /** Make do with little memory while nobody looks. */
+  async rest() {
+    this.detail?.bitmap.close();
+    this.detail = null;
+    await this.#overlook(RESTING_SIDE);
+  }
+
+  /** Somebody looks again. */
+  async wake() {
+    await this.#overlook(OVERVIEW_SIDE);
+  }
+
+  /** Another overview in place of this one, unless it is yet another that is wanted by then. */
+  async #overlook(side) {
+    this.#side = side;
+    const { bitmap } = this.overview;
+    const options = within(side, this.width, this.height);
+    const width = options.resizeWidth ?? this.width;
+    if (width === bitmap.width) return;
+    const pixels = width < bitmap.width ? bitmap : this.blob;
+    const other = await createImageBitmap(pixels, options).catch(() => null); // the file is gone, or this is closed
+    if (!other || this.#side !== side) return other?.close();
+    this.overview.bitmap.close();
+    this.overview = part(other, 0, 0, this.width, this.height);
   }
 
   /** Whether parts have more pixels than the overview at `scale`, drawn pixels per picture pixel. */
@@ -58,14 +81,23 @@ export class Source {
     const [resizeWidth, resizeHeight] = sides.map((side) => Math.max(1, Math.round(side * Math.min(scale, 1))));
     const options = scale < 1 ? { resizeWidth, resizeHeight, resizeQuality: "high" } : {};
     const bitmap = await createImageBitmap(this.blob, left, top, ...sides, options);
+    if (this.#side !== OVERVIEW_SIDE) return bitmap.close(); // nobody looks any more
     this.detail?.bitmap.close();
     this.detail = part(bitmap, left, top, ...sides);
   }
 
   close() {
+    this.#side = 0;
     this.overview.bitmap.close();
     this.detail?.bitmap.close();
   }
+}
+
+/** Options to decode a picture so that neither side is longer than `side`; it is never enlarged. */
+function within(side, width, height) {
+  const shrink = Math.min(1, side / Math.max(width, height));
+  const [resizeWidth, resizeHeight] = [width, height].map((length) => Math.max(1, Math.round(length * shrink)));
+  return shrink < 1 ? { resizeWidth, resizeHeight, resizeQuality: "high" } : {};
 }
 
 /** A picture's sides as they are shown, from its header: an image element decodes pixels only when it is painted. */

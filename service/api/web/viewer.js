@@ -150,7 +150,7 @@ export class Viewer {
       const left = this.#view.x + of.x * scale, top = this.#view.y + of.y * scale;
       const right = left + of.width * scale, bottom = top + of.height * scale;
       const x = Math.ceil(left), y = Math.ceil(top);
-      context.clearRect(x, y, Math.floor(right) - x, Math.floor(bottom) - y); // else it shines through what is transparent
+      context.clearRect(x, y, Math.floor(right) - x, Math.floor(bottom) - y); // else it shines through transparency
       context.drawImage(bitmap, left, top, right - left, bottom - top);
     }
   }

@@ -140,9 +140,7 @@ def test_one_to_one_shows_every_pixel_of_a_large_picture_and_pans(bench: Bench, 
         expect(viewer).not_to_have_class(re.compile("zoomed"))
 
 
-def test_a_large_transparent_picture_is_as_transparent_at_one_to_one(
-    bench: Bench, open_page: Open, drop: Drop
-) -> None:
+def test_a_large_transparent_picture_is_as_transparent_at_one_to_one(bench: Bench, open_page: Open, drop: Drop) -> None:
     stripes = np.full((200, 2200, 4), 128, np.uint8)
     stripes[..., :3] = (np.arange(2200) % 2 * 255)[:, None]  # as fine as only the picture's own pixels show them
     sharp = """() => {
@@ -160,6 +158,26 @@ def test_a_large_transparent_picture_is_as_transparent_at_one_to_one(
         page.get_by_role("button", name="Cancel").click()
         page.get_by_role("button", name="1:1").click()
         assert page.wait_for_function(sharp, timeout=10_000).json_value() == [128, 128]
+
+
+def test_pictures_that_are_not_looked_at_are_kept_small(bench: Bench, open_page: Open, drop: Drop) -> None:
+    # A bitmap that is closed has no width.
+    one_is_whole = """made => bitmaps.length >= made
+        && bitmaps.filter(({width}) => width === 1100).length === 2  // before and after"""
+    with bench.client() as http:
+        page = open_page(str(http.base_url))
+        page.evaluate(
+            """() => {
+                const make = createImageBitmap;
+                window.bitmaps = [];
+                window.createImageBitmap = (...of) => make(...of).then((made) => (bitmaps.push(made), made));
+            }"""
+        )
+        drop(page, *(a_png(f"{n}.png", 1100, 100, seed=n) for n in range(3)))
+        expect(frames(page, "succeeded")).to_have_count(3)
+        page.wait_for_function(one_is_whole, arg=10)  # six opened, four made small
+        page.get_by_role("button", name="1.png: Restored").click()
+        page.wait_for_function(one_is_whole, arg=14)  # two made small, two opened anew
 
 
 def _expect_pixels(page: Any, whole: NDArray[np.uint8], left: int | None = None) -> None:
