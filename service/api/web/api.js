@@ -64,8 +64,8 @@ export const result = (id, signal) =>
   persist(async () => whole((await ask(`jobs/${id}/result`, { signal })).blob()), signal);
 
 /** A picture that this browser cannot show, small: {blob, width, height}, the sides of the whole. */
-export async function preview(blob) {
-  const answer = await ask("preview", { method: "POST", body: blob });
+export async function preview(blob, frame) {
+  const answer = await ask(frame === undefined ? "preview" : `preview?frame=${frame}`, { method: "POST", body: blob });
   const [width, height] = answer.headers.get("X-Picture-Size").split("x").map(Number);
   return { blob: await answer.blob(), width, height };
 }

@@ -24,7 +24,7 @@ const find = (id) => document.getElementById(id);
 const viewer = new Viewer(find("viewer"));
 const choices = new Choices(find("tasks"), find("variants"), find("options"), () => render());
 const turn = turns(AT_ONCE);
-const items = []; // {restoration, before, after, place, address}
+const items = []; // {restoration, frame, before, after, place, address}; `frame` where it was asked for
 let selected = null;
 
 async function take(files) {
@@ -44,8 +44,10 @@ function add(file) {
 }
 
 async function look(item) {
-  const source = await Source.open(item.restoration.file, api.preview);
-  if (!items.includes(item) || item.before) return source?.close();
+  const { frame, restoration } = item;
+  const preview = (blob) => api.preview(blob, frame);
+  const source = await (frame ? Source.small : Source.open)(restoration.file, preview); // a browser shows the first one
+  if (!items.includes(item) || item.before || item.frame !== frame) return source?.close();
   keep(item, { before: source });
   render(item);
 }
@@ -59,13 +61,22 @@ function keep(item, sources) {
 const rest = (item) => [item?.before, item?.after].forEach((source) => source?.rest());
 const wake = (item) => Promise.all([item?.before?.wake(), item?.after?.wake()]);
 
+const wanted = ({ frame }) => (frame === undefined ? choices.parameters : { ...choices.parameters, frame });
+
+/** Restore another of the pictures that a file holds. */
+function turnTo(item, frame) {
+  item.before?.close();
+  Object.assign(item, { before: null, frame });
+  restore(item);
+}
+
 function restore(item) {
   if (!item.before) look(item); // once more too: the server may show now what it would not without a key
   item.after?.close();
   item.after = null;
   URL.revokeObjectURL(item.address);
   item.address = "";
-  item.restoration.run(choices.parameters, turn);
+  item.restoration.run(wanted(item), turn);
 }
 
 async function changed(item) {
@@ -120,7 +131,8 @@ function render(item = selected, another = false) {
   find("progress").hidden = find("fault").hidden = true;
 }
 
-function renderStage({ restoration, before, after, address }, another) {
+function renderStage(item, another) {
+  const { restoration, before, after, address } = item;
   const { state, file, ended, problem, job, parameters } = restoration;
   const focused = document.activeElement;
   find("name").textContent = file.name;
@@ -135,8 +147,10 @@ function renderStage({ restoration, before, after, address }, another) {
   find("fault").hidden = state !== "failed";
   setText(find("fault").querySelector("h3"), problem?.title ?? "");
   setText(find("fault").querySelector("p"), problem?.message ?? "");
+  find("which").hidden = problem?.frames === undefined;
+  find("which").elements.number.max = problem?.frames || "";
 
-  const other = JSON.stringify(parameters) !== JSON.stringify(choices.parameters);
+  const other = JSON.stringify(parameters) !== JSON.stringify(wanted(item));
   find("cancel").hidden = ended;
   find("again").hidden = !ended || (state === "succeeded" && !other);
   find("again").textContent = state === "succeeded" ? `${nameOf(choices.task)} instead` : "Try again";
@@ -170,6 +184,10 @@ const ready = begin();
 intake({ input: find("files"), buttons: [find("choose"), find("add")], take });
 find("cancel").addEventListener("click", () => selected.restoration.cancel());
 find("again").addEventListener("click", () => restore(selected));
+find("which").addEventListener("submit", (event) => {
+  event.preventDefault();
+  turnTo(selected, find("which").elements.number.valueAsNumber - 1);
+});
 find("download-all").addEventListener("click", () => {
   for (const { address, restoration } of items.filter((item) => item.address)) {
     Object.assign(document.createElement("a"), { href: address, download: resultName(restoration) }).click();

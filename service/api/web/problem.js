@@ -4,9 +4,9 @@ const PASSING = new Set([429, 502, 503, 504]); // full, restarting, or behind a 
 
 /** An answer that is an error, in words (RFC 9457), or no answer at all (kind "unreachable"). */
 export class Problem extends Error {
-  constructor({ kind, title, detail, status = 0, retryAfter = 0 }) {
+  constructor({ kind, title, detail, status = 0, retryAfter = 0, frames }) {
     super(detail);
-    Object.assign(this, { kind, title, status, retryAfter });
+    Object.assign(this, { kind, title, status, retryAfter, frames });
   }
 
   /** The problem of a job's `error` member or of an answer's body. */
@@ -17,6 +17,7 @@ export class Problem extends Error {
       detail: body?.detail ?? `The server ${PASSING.has(status) ? "is busy or restarting" : "gave no reason"}.`,
       status: body?.status ?? status,
       retryAfter,
+      frames: body?.frames, // of a file with several pictures; 0 where nobody counted them
     });
   }
 

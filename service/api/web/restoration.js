@@ -2,6 +2,7 @@
 
 import { persist } from "./again.js";
 import * as api from "./api.js";
+import { inWords } from "./faults.js";
 import { Problem } from "./problem.js";
 import { ENDED, watch } from "./watch.js";
 
@@ -48,7 +49,7 @@ export class Restoration extends EventTarget {
       if (signal.aborted) return;
       if (!(error instanceof Problem)) console.error(error);
       if (this.job) api.forget(this.job.id); // nobody is going to ask for it again
-      this.#change({ state: "failed", problem: inWords(error) });
+      this.#change({ state: "failed", problem: inWords(error, this) });
     }
   }
 
@@ -96,16 +97,6 @@ const CANCELLED_ELSEWHERE = {
   title: "Cancelled",
   detail: "Somebody cancelled this job on the server. Try again if it was not you.",
 };
-
-function inWords(error) {
-  if (!(error instanceof Problem)) {
-    return new Problem({ kind: "page", title: "This page made a mistake", detail: String(error.message ?? error) });
-  }
-  if (error.kind === "job-not-found") {
-    error.message = "The server no longer knows this picture, perhaps because it was restarted. Try again.";
-  }
-  return error;
-}
 
 /** 128 random bits in hex; crypto.randomUUID is missing where the page does not come over HTTPS. */
 function unguessable() {

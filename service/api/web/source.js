@@ -14,10 +14,11 @@ export class Source {
    * sides of the whole; null if there is none either.
    */
   static async open(blob, elsewhere) {
-    return (await Source.#decoded(blob)) ?? (await Source.#small(blob, elsewhere));
+    return (await Source.#decoded(blob)) ?? (await Source.small(blob, elsewhere));
   }
 
-  static async #small(blob, elsewhere) {
+  /** What `elsewhere` makes of a Blob, or null. */
+  static async small(blob, elsewhere) {
     try {
       const { blob: small, width, height } = await elsewhere(blob);
       const bitmap = await createImageBitmap(small);

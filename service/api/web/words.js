@@ -44,11 +44,12 @@ export function facts({ file, parameters, job, result }, before) {
   ].filter(Boolean).join(" · ");
 }
 
-/** The result's file name: `photo.jpg` -> `photo-derain.jpg`. */
+/** The result's file name: `photo.jpg` -> `photo-derain.jpg`; of a file with several pictures, `scan-2-derain.tif`. */
 export function resultName({ file, parameters, result }) {
   const kind = result.type.split("/")[1];
   const suffix = { jpeg: "jpg", tiff: "tif" }[kind] ?? kind;
-  return `${file.name.replace(/\.[^.]*$/, "") || "picture"}-${parameters.task}.${suffix}`;
+  const number = parameters.frame === undefined ? "" : `-${parameters.frame + 1}`;
+  return `${file.name.replace(/\.[^.]*$/, "") || "picture"}${number}-${parameters.task}.${suffix}`;
 }
 
 const left = ({ estimate_s: estimate }) => (estimate >= 1 ? `, about ${seconds(estimate)} left` : "");

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import os
 import re
 import threading
@@ -254,11 +255,13 @@ def test_a_removed_picture_is_cancelled_and_the_next_is_shown(bench: Bench, open
 def test_an_error_is_told_in_the_services_words(bench: Bench, open_page: Open, drop: Drop) -> None:
     with bench.client() as http:
         page = open_page(str(http.base_url), expect_refusals=True)
-        drop(page, ("letter.jpg", "image/jpeg", b"Dear Sir or Madam"), a_png())
+        drop(page, ("letter.jpg", "image/jpeg", b"Dear Sir or Madam"), ("nothing.jpg", "image/jpeg", b""), a_png())
         fault = page.get_by_role("alert").filter(visible=True)
         expect(fault).to_contain_text("Unsupported image")
         expect(fault).to_contain_text("This is text, not a picture.")
         expect(frames(page, "succeeded")).to_have_count(1)
+        page.get_by_role("button", name="nothing.jpg").first.click()
+        expect(fault).to_contain_text("The file is empty.")
         page.get_by_role("button", name="rainy.png: Restored").click()
         expect(fault).to_have_count(0)
 
@@ -368,6 +371,26 @@ def test_a_kind_of_file_that_browsers_cannot_show_is_shown_by_the_server(
         name, content = downloaded(page)
     assert name == "scan-derain.tif"
     np.testing.assert_array_equal(pixels(content), inverted(tiff))
+
+
+def test_of_a_file_with_several_pictures_one_is_asked_for_by_its_number(
+    bench: Bench, open_page: Open, drop: Drop
+) -> None:
+    first, second = Image.new("RGB", (300, 200), (40, 80, 120)), Image.new("RGB", (200, 100), (200, 160, 120))
+    file = io.BytesIO()
+    first.save(file, "tiff", save_all=True, append_images=[second])
+    with bench.client() as http:
+        page = open_page(str(http.base_url), expect_refusals=True)
+        drop(page, ("scan.tif", "image/tiff", file.getvalue()))
+        fault = page.locator("#fault")
+        expect(fault).to_contain_text("This file holds 2 pictures; one at a time is restored.")
+        fault.get_by_label("Which picture?").fill("2")
+        page.keyboard.press("Enter")
+        expect(page.locator("#facts")).to_contain_text("200 \u00d7 100")
+        expect(page.locator("#viewer")).to_have_class(re.compile("comparing"))
+        name, content = downloaded(page)
+    assert name == "scan-2-derain.tif"
+    np.testing.assert_array_equal(pixels(content), 255 - np.asarray(second))
 
 
 def test_options_are_sent(bench: Bench, open_page: Open, drop: Drop) -> None:

@@ -98,6 +98,7 @@ def test_a_key_is_used_by_enter_without_what_was_pasted_along_and_where_nothing_
         drop(page, ("scan.tif", "image/tiff", encoded(picture(), "tiff")))  # which only the server can show
         field = page.get_by_role("dialog", name="API key").get_by_label("Key")
         field.fill("\u200bmine ")
+        expect(page.locator("#fault")).to_contain_text("This server wants an API key, which the button above takes.")
         field.press("Enter")
         expect(frames(page, "succeeded")).to_have_count(1)
         expect(page.get_by_role("group", name="scan.tif, before and after")).to_be_visible()
