@@ -7,9 +7,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import redis
-from redis.exceptions import ResponseError
-
 from service.errors import NotReady, StorageFull
 from service.jobs.connection import UNREACHABLE
 
@@ -22,16 +19,10 @@ def reached() -> Iterator[None]:
     try:
         yield
     except UNREACHABLE as error:
-        raise _away(error) from error
-    except ResponseError as error:
-        if not str(error).startswith(("MISCONF", "NOREPLICAS", "LOADING", "MASTERDOWN")):
-            raise
-        raise _away(error) from error
-
-
-def _away(error: redis.RedisError | OSError) -> NotReady:
-    log.warning("Redis does not take commands: %s", error)
-    return NotReady("The job queue cannot be reached; accepted jobs are kept. Try again in a moment.", retry_after_s=5)
+        log.warning("Redis does not take commands: %s", error)
+        raise NotReady(
+            "The job queue cannot be reached; accepted jobs are kept. Try again in a moment.", retry_after_s=5
+        ) from error
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import ExponentialBackoff
+from redis.connection import DefaultParser
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -30,12 +31,24 @@ SENTINEL: Final = "redis+sentinel"
 SENTINEL_PORT: Final = 26379
 TIMEOUT_S: Final = 5.0  # for one command; a worker's blocking commands wait less
 CONNECTIONS: Final = 64  # of one API process, however many clients come at once
+
+
+class NotWritable(redis.ResponseError):
+    """Redis answers, but takes no writes: its disk is full, or too few replicas follow."""
+
+
+# redis-py knows these two by their text alone; all its parsers share one table.
+DefaultParser.EXCEPTION_CLASSES.update(MISCONF=NotWritable, NOREPLICAS=NotWritable)
+
 UNREACHABLE: Final = (  # away, or for a while without room or leave to write
     redis.ConnectionError,
     redis.TimeoutError,
     redis.exceptions.BusyLoadingError,
+    redis.exceptions.ExecAbortError,  # one of these, at the end of a transaction; a faulty command keeps its own error
+    redis.exceptions.MasterDownError,
     redis.exceptions.OutOfMemoryError,
     redis.exceptions.ReadOnlyError,
+    NotWritable,
     OSError,
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 from redis import Redis
@@ -58,8 +59,9 @@ class Janitor:
             except UNREACHABLE as error:
                 log.warning("Redis is away: %s", error)
                 self._clock.disturb()
-        if self._redis.get(LEADER) == self._name.encode():
-            self._redis.delete(LEADER)
+        with suppress(*UNREACHABLE):  # then the lead runs out
+            if self._redis.get(LEADER) == self._name.encode():
+                self._redis.delete(LEADER)
 
     def tick(self) -> None:
         """One round, if this janitor leads."""

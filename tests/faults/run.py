@@ -65,6 +65,14 @@ def pause_redis(house: House, watch: Watch, seconds: float = 8) -> None:
     house.redis.resume()
 
 
+def forbid_writes(house: House, watch: Watch) -> None:
+    """As a master does that lost its replicas."""
+    time.sleep(random.uniform(1, 3))
+    house.redis.client.config_set("min-replicas-to-write", 1)
+    time.sleep(8)
+    house.redis.client.config_set("min-replicas-to-write", 0)
+
+
 def fill_the_disk(house: House, watch: Watch) -> None:
     time.sleep(1)
     ballast = house.blobs / "ballast"
@@ -100,6 +108,7 @@ SCENARIOS: dict[str, tuple[Fault, int]] = {
     "SIGKILL of janitors and a worker": (kill_janitors_and_a_worker, 40),
     "Redis killed and restarted": (restart_redis, 40),
     "Redis paused": (pause_redis, 40),
+    "Redis takes no writes": (forbid_writes, 40),
     "disk full": (fill_the_disk, 40),
     "clocks set": (set_clocks, 40),
     "poison picture": (nothing, 30),

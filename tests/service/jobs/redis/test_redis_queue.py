@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import numpy as np
 import pytest
+import redis
 from redis_bench import RedisBench, RedisServer
 from service_bench import Bench, inverted, manifest, pixels, png, wait_for, wait_for_state
 
@@ -285,21 +286,44 @@ def test_a_client_that_still_waits_when_an_api_stops_is_shown_where_its_job_is(b
             wait_for_state(stays, answers[0].headers["location"].removeprefix("/jobs/"), "succeeded")
 
 
-def test_a_redis_without_room_is_waited_for(bench: RedisBench) -> None:
-    content = png(200, 100)
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("maxmemory", "1"), ("min-replicas-to-write", "1"), ("save", "3600 1")],
+    ids=["no room", "no replica", "no disk"],
+)
+def test_a_redis_that_takes_no_writes_is_waited_for(bench: RedisBench, setting: str, value: str) -> None:
+    content, server = png(200, 100), bench.server.client
+    (bench.server.folder / "dump.rdb").mkdir(exist_ok=True)  # no snapshot can be put there: as if the disk were full
+    server.bgsave()
+    wait_for(lambda: server.info("persistence")["rdb_last_bgsave_status"] == "err")
     with bench.client() as client, bench.worker() as worker, bench.janitor():
         bench.runner.go.clear()
         job = submitted(client, content)
         wait_for_state(client, job, "running")
-        bench.server.client.config_set("maxmemory", 1)
-        bench.runner.go.set()
-        assert client.post(RESTORE, content=content).status_code == 503
-        assert "unseam_rejected_total" in client.get("/metrics").text
-        time.sleep(2)
-        bench.server.client.config_set("maxmemory", 0)
+        before = server.config_get(setting)[setting]
+        server.config_set(setting, value)
+        try:
+            bench.runner.go.set()
+            assert client.post(RESTORE, content=content).status_code == 503
+            assert "unseam_rejected_total" in client.get("/metrics").text
+            time.sleep(2)
+        finally:
+            server.config_set(setting, before)
         wait_for_state(client, job, "succeeded")
         assert client.post(RESTORE, content=content).status_code == 200
         assert not len(worker._attempts)
+
+
+def test_a_transaction_that_is_refused_at_its_end_counts_as_unreachable(bench: RedisBench) -> None:
+    with redis.Redis(port=bench.server.port, single_connection_client=True) as client:
+        client.execute_command("MULTI")
+        client.set("unseam:pace", 1)
+        bench.server.client.config_set("min-replicas-to-write", 1)
+        try:
+            with pytest.raises(connection.UNREACHABLE, match="NOREPLICAS"):
+                client.execute_command("EXEC")
+        finally:
+            bench.server.client.config_set("min-replicas-to-write", 0)
 
 
 def test_a_cluster_is_refused_by_name(bench: RedisBench, tmp_path_factory: pytest.TempPathFactory) -> None:
