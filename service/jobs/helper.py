@@ -48,6 +48,7 @@ class Helper:
         self._may_help, self._limits, self._metrics = may_help, limits, metrics
         self._leases = Leases(client)
         self._held: list[str] = []
+        self._unlike: set[str] = set()  # networks of which others have another artifact
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._look, name="help", daemon=True)
 
@@ -78,12 +79,13 @@ class Helper:
             return
         try:
             engine = self._inference.engine(job.order.model)
+            if not self._same_artifact(engine, self._shared_plan(job_id)):
+                return
             image = codec.decode(self._blobs.get(f"uploads/{job_id}"), self._limits, frame=job.order.frame).visible
             plan = engine.chart(*image.shape[:2], pattern=job.order.pattern)
             if not isinstance(plan, Plan):  # in one pass alone are tiles independent of one another
                 return
-            ours = leases.fingerprint(engine, plan)
-            if self._redis.hget(f"unseam:tiles:{job_id}", "plan") == ours.encode():
+            if self._shared_plan(job_id) == leases.fingerprint(engine, plan):
                 self._compute(job, engine, image, plan)
         except UNREACHABLE:
             raise
@@ -95,6 +97,17 @@ class Helper:
         """Whether enough is left to decode the picture for."""
         front, back = self._redis.hmget(f"unseam:tiles:{job_id}", "front", "back")
         return front is not None and int(back) - int(front) > 2 * self._settings.batch
+
+    def _shared_plan(self, job_id: str) -> str:
+        """The fingerprint of those who share a picture; "" if nobody does any more."""
+        return (self._redis.hget(f"unseam:tiles:{job_id}", "plan") or b"").decode()
+
+    def _same_artifact(self, engine: Engine, plan: str) -> bool:
+        name = engine.manifest.name
+        if plan and not plan.startswith(leases.artifact(engine)) and name not in self._unlike:
+            log.warning("no help with pictures for %s: another worker has another artifact of it, or backend", name)
+            self._unlike.add(name)
+        return plan.startswith(leases.artifact(engine))
 
     def _compute(self, job: Job, engine: Engine, image: Array, plan: Plan) -> None:
         positions = plan.positions

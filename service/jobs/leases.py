@@ -35,13 +35,22 @@ Array = NDArray[np.float32]
 COMPUTE, STORED, LEASED = range(3)  # what `claim_front.lua` answers
 WAIT_S: Final = 0.02  # between looks at a tile that a helper is at
 APART_S: Final = 2.0  # after Redis was away, the picture is gone on with alone for so long
+MEASURED: Final = {"backends", "parity", "seams", "speed", "variants", "sha256"}  # `sha256` is of all of these too
 FETCHES: Final = 4  # stored tiles that are read at the same time
 
 
+def artifact(engine: Engine) -> str:
+    """What two workers must have in common to give the same answers: graphs, weights, how they are used, and backend.
+
+    Not what an export measured: each host that exports for itself measures something else.
+    """
+    content = engine.manifest.model_dump_json(exclude=MEASURED)
+    return f"{hashlib.sha256(content.encode()).hexdigest()} {engine.backend} "
+
+
 def fingerprint(engine: Engine, plan: Plan) -> str:
-    """What two workers must have in common to answer for the same tiles: the very same artifact, cut the same way."""
-    artifact = hashlib.sha256(engine.manifest.model_dump_json().encode()).hexdigest()
-    return f"{artifact} {engine.backend} {plan.tile_shape} {plan.halo} {len(plan)}"
+    """What two workers must have in common to answer for the same tiles: the artifact, and how the picture is cut."""
+    return f"{artifact(engine)}{plan.tile_shape} {plan.halo} {len(plan)}"
 
 
 def blob(job_id: str, tile: int) -> str:

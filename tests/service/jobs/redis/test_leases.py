@@ -4,6 +4,7 @@ import time
 
 import httpx
 import numpy as np
+import pytest
 from redis_bench import RedisBench
 from service_bench import Inverter, inverted, manifest, pixels, png, wait_for, wait_for_state
 
@@ -43,7 +44,9 @@ def test_two_workers_share_a_large_picture_and_make_the_same_bytes(bench: RedisB
     assert not list(bench.server.client.scan_iter("unseam:tiles*"))
 
 
-def test_workers_of_two_versions_of_a_network_share_no_picture_and_each_says_which_it_has(bench: RedisBench) -> None:
+def test_workers_of_two_versions_of_a_network_share_no_picture_and_each_says_which_it_has(
+    bench: RedisBench, caplog: pytest.LogCaptureFixture
+) -> None:
     content = png(700, 500)
     newer = RedisBench(bench.folder.parent / "newer", bench.server)
     newer.blobs = bench.blobs
@@ -58,6 +61,26 @@ def test_workers_of_two_versions_of_a_network_share_no_picture_and_each_says_whi
     by_which = [runner.tiles for runner in runners].index(view["tiles_total"])
     assert runners[1 - by_which].tiles == 0
     assert f"version={by_which + 1};" in answer.headers["x-model"]
+    assert caplog.text.count("no help with pictures for inverter") == 1
+
+
+def test_hosts_that_exported_for_themselves_share_a_large_picture(bench: RedisBench) -> None:
+    def measured(seconds: float) -> dict[str, object]:
+        speed = {"backend": "onnx", "tile": 64, "threads": 1, "ms_per_tile": 1e3 * seconds}
+        return {"speed": [speed], "backends": ["onnx", "openvino"] if seconds > 1 else ["onnx"], "sha256": None}
+
+    other = RedisBench(bench.folder.parent / "other", bench.server)
+    other.blobs = bench.blobs
+    for host, seconds in ((bench, 1.0), (other, 2.0)):
+        host.catalogue = Catalogue([Artifact(bench.folder, manifest(**measured(seconds)).sealed())])
+    runners = slow(0.02), slow(0.02)
+    with (
+        bench.client(**LARGE) as client,
+        bench.worker(lambda *_, **__: runners[0], **LARGE),
+        other.worker(lambda *_, **__: runners[1], **LARGE),
+    ):
+        restored(client, png(700, 500))
+    assert min(runner.tiles for runner in runners) > 0
 
 
 def test_progress_is_both_workers(bench: RedisBench) -> None:
