@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import asyncio
 import re
+import shlex
 from collections.abc import Coroutine
 from pathlib import Path
 
@@ -12,8 +14,11 @@ import numpy as np
 import pytest
 from service_bench import Bench, encoded, inverted, picture, pixels
 
+from service.commands import restore
+
 README = Path(__file__).parents[2] / "README.md"
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+RESTORE = re.findall(r"unseam restore (.* -o [^`\n]*)", README.read_text())
 LOCAL = "http://localhost:8000"
 
 
@@ -48,3 +53,10 @@ def test_many_pictures_are_restored_at_once(tmp_path: Path) -> None:
     restored = [pixels(each.content) for each in found["pictures"]]  # type: ignore[attr-defined]
     assert len(restored) == 2
     np.testing.assert_array_equal(restored[0], restored[1])
+
+
+@pytest.mark.parametrize("words", RESTORE)
+def test_the_command_line_is_taken(words: str) -> None:
+    parser = argparse.ArgumentParser()
+    restore.add_arguments(parser)
+    parser.parse_args(shlex.split(words))
