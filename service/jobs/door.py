@@ -29,7 +29,8 @@ class Door:
 
     def __init__(self, connection: Redis, account: Account, metrics: Metrics) -> None:
         self._redis: Any = connection  # its stubs do not know that it answers with bytes
-        self._account, self._metrics = account, metrics
+        self._account = account
+        self._foreign = metrics.rejected.labels("foreign-job")  # from 0 on: Prometheus sees no increase to a first 1
         self._lacking: set[str] = set()  # networks that jobs asked for
         self._passed_on: set[str] = set()  # jobs, since one of them came round again
         self._last_first = False  # or jobs that are left to others would hide the lanes behind theirs
@@ -48,7 +49,7 @@ class Door:
     def refuse(self, job: ControlJob, queue: Queue) -> None:
         """Delete a control job that is none of ours."""
         log.error("a foreign job %s in the queue %s is refused and deleted", job.id, queue.name)
-        self._metrics.rejected.labels("foreign-job").inc()
+        self._foreign.inc()
         with self._redis.pipeline() as commands:
             commands.lrem(queue.intermediate_queue_key, 1, job.id)
             commands.delete(job.key)

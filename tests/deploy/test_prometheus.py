@@ -16,8 +16,8 @@ from service.metrics import Metrics
 
 # Identifiers of PromQL that are no metric.
 _GRAMMAR = {
-    "absent", "and", "avg", "count", "histogram_quantile", "increase", "max", "max_over_time", "or", "rate", "sum",
-    "time", "vector",
+    "absent", "and", "avg", "count", "histogram_quantile", "increase", "max", "max_over_time", "offset", "or",
+    "rate", "sum", "time", "unless", "vector",
 }  # fmt: skip
 # Nothing was turned away for want of room, and no picture was large enough to be shared among workers.
 _SILENT = {"Leases", "Refused, by reason"}

@@ -78,6 +78,11 @@ def test_a_foreign_job_is_refused_and_counted(bench: RedisBench) -> None:
     assert not mark.exists()
 
 
+def test_foreign_jobs_are_counted_from_zero_so_that_the_first_is_an_increase(bench: RedisBench) -> None:
+    with bench.worker():
+        assert bench.metrics.registry.get_sample_value("unseam_rejected_total", {"reason": "foreign-job"}) == 0
+
+
 def test_a_worker_that_is_told_to_end_gives_back_what_it_cannot_finish(bench: RedisBench) -> None:
     content = png(300, 300)
     stuck = Inverter()
