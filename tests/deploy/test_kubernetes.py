@@ -103,8 +103,12 @@ def test_the_scaler_targets_the_workers_by_a_metric_that_counts_running_work() -
     assert 0 < scaled["minReplicaCount"] < scaled["maxReplicaCount"]
     (trigger,) = scaled["triggers"]
     assert trigger["type"] == "prometheus"
-    assert "unseam_queue_tile_units" in trigger["metadata"]["query"]
-    assert set(trigger["metadata"]) == {"serverAddress", "query", "threshold", "activationThreshold"}
+    tested = Path(__file__).with_name("alerts.test.yml").read_text()
+    assert tested.count(f"expr: {trigger['metadata']['query']}\n") == 2, "with Redis there, and away"
+    assert trigger["metadata"]["ignoreNullValues"] == "false"
+    assert set(trigger["metadata"]) == {
+        "serverAddress", "query", "ignoreNullValues", "threshold", "activationThreshold"
+    }  # fmt: skip
     assert all(isinstance(value, str) for value in trigger["metadata"].values()), "KEDA takes strings only"
 
 
