@@ -46,9 +46,11 @@ def _config(compose: str, prepared: Path, **environment: str) -> dict[str, Any]:
 def test_further_hosts_are_let_in_at_the_private_address_alone(
     deploy: Path, program: Callable[[str], str], tmp_path: Path
 ) -> None:
-    files = "docker-compose.yml:compose.hosts.yml"
-    prepared = _prepared(deploy, tmp_path, "gpu")
-    services = _config(program("docker-compose"), prepared, COMPOSE_FILE=files, PRIVATE_ADDRESS="10.1.2.3")["services"]
+    files = "docker-compose.yml:compose.cpu.yml:compose.hosts.yml:compose.hosts-cpu.yml"
+    prepared = _prepared(deploy, tmp_path, "cpu")
+    environment = {"COMPOSE_FILE": files, "COMPOSE_PROFILES": "gpu", "PRIVATE_ADDRESS": "10.1.2.3"}
+    services = _config(program("docker-compose"), prepared, **environment)["services"]
+    assert services["worker-cpu"]["ports"] == services["worker"]["ports"]
     for name in ("redis", "worker", "dcgm-exporter"):
         assert services[name]["ports"], name
         assert all(str(port).startswith("10.1.2.3:") for port in services[name]["ports"]), name

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import shipped_promql
 import yaml
 
 from service.settings import PREFIX, Settings
@@ -39,6 +40,19 @@ def test_settings_files_and_commands_that_it_names_exist() -> None:
         assert made or list(ROOT.glob(name)), name
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?:^    |`)make ([a-z-]+)", PAGE, re.MULTILINE)) <= targets
+
+
+def test_prometheus_asks_every_port_that_a_further_hosts_workers_may_take(tmp_path: Path) -> None:
+    (command,) = re.findall(r"^ +(\{ echo .*\n.*worker-HOST.yml)$", PAGE, re.MULTILINE)
+    (tmp_path / "deploy" / "prometheus" / "hosts").mkdir(parents=True)
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+    (hosts,) = yaml.safe_load((tmp_path / "deploy" / "prometheus" / "hosts" / "worker-HOST.yml").read_text())
+    stack = yaml.safe_load((ROOT / "deploy" / "compose.hosts.yml").read_text())
+    first, last = map(int, re.findall(r":(\d+)-(\d+):", stack["services"]["worker"]["ports"][0])[0])
+    assert [target.rpartition(":")[2] for target in hosts["targets"]] == [str(n) for n in range(first, last + 1)]
+    (silent,) = [rule["expr"] for rule in shipped_promql.rules() if rule.get("alert") == "UnseamTargetDown"]
+    ((label, value),) = hosts["labels"].items()
+    assert f'{label}!="{value}"' in silent
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
