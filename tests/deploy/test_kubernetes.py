@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -106,9 +107,7 @@ def test_the_scaler_targets_the_workers_by_a_metric_that_counts_running_work() -
     tested = Path(__file__).with_name("alerts.test.yml").read_text()
     assert tested.count(f"expr: {trigger['metadata']['query']}\n") == 2, "with Redis there, and away"
     assert trigger["metadata"]["ignoreNullValues"] == "false"
-    assert set(trigger["metadata"]) == {
-        "serverAddress", "query", "ignoreNullValues", "threshold", "activationThreshold"
-    }  # fmt: skip
+    assert set(trigger["metadata"]) == {"serverAddress", "query", "ignoreNullValues", "threshold"}
     assert all(isinstance(value, str) for value in trigger["metadata"].values()), "KEDA takes strings only"
 
 
@@ -117,8 +116,15 @@ def test_probes_ask_for_ports_that_are_named() -> None:
         for container in pod["containers"]:
             ports = {port["name"] for port in container.get("ports", [])}
             for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-                if probe in container:
-                    assert container[probe]["httpGet"]["port"] in ports
+                if asked := container.get(probe, {}).get("httpGet"):
+                    assert asked["port"] in ports
+
+
+def test_a_rolling_restart_waits_for_each_workers_networks_as_the_images_health_check_does() -> None:
+    (worker,) = _pods()["worker"]["containers"]
+    text = (ROOT / "docker" / "worker.Dockerfile").read_text()
+    (check,) = re.findall(r"^HEALTHCHECK.*\\\n +CMD (.*)$", text, re.MULTILINE)
+    assert worker["readinessProbe"]["exec"]["command"] == json.loads(check)
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
