@@ -44,6 +44,13 @@ def test_panels_read_the_provisioned_source(deploy: Path) -> None:
             assert f"uid: {part['datasource']['uid']}\n" in source
 
 
+def test_all_tasks_are_those_that_requests_named_and_not_the_probes_and_scrapes(deploy: Path) -> None:
+    board = json.loads((deploy / "grafana" / "dashboards" / "service.json").read_text())
+    (choice,) = board["templating"]["list"]
+    assert 'task!="none"' in json.dumps(choice["query"]).replace("\\", "")
+    assert "allValue" not in choice, "it would stand for more than the choices"
+
+
 def test_lines_of_a_dashboard_are_filled(deploy: Path) -> None:
     for panel in _panels(deploy):
         place = panel["gridPos"]
