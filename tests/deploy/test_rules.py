@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import shipped_promql
+import yaml
 from prometheus_client import generate_latest
 
 from service.metrics import Metrics
@@ -55,6 +56,14 @@ def test_our_metrics_follow_the_conventions(program: Find) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_follows_from_a_lost_redis_or_no_worker_keeps_quiet(deploy: Path) -> None:
+    (rule,) = yaml.safe_load((deploy / "alertmanager" / "alertmanager.yml").read_text())["inhibit_rules"]
+    causes, quiet = (set(re.findall(r"Unseam\w+", str(rule[key]))) for key in ("source_matchers", "target_matchers"))
+    assert causes | quiet <= {one["alert"] for one in shipped_promql.rules() if "alert" in one}
+    assert quiet >= {"UnseamQueueStalled", "UnseamProxyHasNoApi", "UnseamErrorBudgetBurnsFast"}
+    assert not causes & quiet
 
 
 def test_the_alertmanager_takes_its_configuration(deploy: Path, program: Find) -> None:
