@@ -81,5 +81,6 @@ def test_a_healthy_service_raises_no_alert(service: Watched) -> None:
     assert firing <= {"UnseamGpuFault"}
 
 
-def test_the_proxy_hides_the_metrics(service: Watched) -> None:
-    assert service.service.get("/metrics").status_code == 404
+@pytest.mark.parametrize("path", ["/metrics", "/%6detrics", "/metric%73?a=b"])
+def test_the_proxy_hides_the_metrics(service: Watched, path: str) -> None:
+    assert service.service.get(path).status_code == 404
