@@ -26,6 +26,7 @@ from service.engine import Engine
 from service.jobs.attempts import LIFE_S
 from service.jobs.blobs import Blobs
 from service.jobs.connection import UNREACHABLE
+from service.jobs.patience import until_reached
 from service.jobs.records import script
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,8 @@ class Shared:
         self._blobs, self._run, self._job_id, self._attempt = blobs, run, job_id, attempt
         self._done = self._passed = 0
         self._alone_until = 0.0
-        if not script(client, "open")(args=[job_id, attempt, total, plan]):
+        begin = script(client, "open")
+        if not until_reached(lambda: begin(args=[job_id, attempt, total, plan])):
             raise Cancelled("the attempt was given up")
 
     def __call__(self, tiles: Array) -> Array:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import threading
 import time
+from typing import Any
 
 import httpx
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from redis_bench import RedisBench
 from service_bench import Inverter, inverted, manifest, pixels, png, wait_for, wait_for_state
 
+from imaging.restoration import Run
 from service.catalogue import Artifact, Catalogue
 
 RESTORE = "/restore?task=derain"
@@ -81,6 +84,21 @@ def test_hosts_that_exported_for_themselves_share_a_large_picture(bench: RedisBe
     ):
         restored(client, png(700, 500))
     assert min(runner.tiles for runner in runners) > 0
+
+
+def test_a_large_picture_that_is_begun_while_redis_takes_no_writes_waits(bench: RedisBench) -> None:
+    server = bench.server.client
+    with bench.client(**LARGE) as client, bench.worker(**LARGE) as worker:
+        share = worker._share
+
+        def share_without_redis(*args: Any) -> Run:
+            server.config_set("min-replicas-to-write", 1)
+            threading.Timer(1, server.config_set, ("min-replicas-to-write", 0)).start()
+            return share(*args)
+
+        worker._share = share_without_redis  # type: ignore[method-assign]
+        answer, _ = restored(client, png(300, 300))
+    assert answer.status_code == 200, answer.text
 
 
 def test_progress_is_both_workers(bench: RedisBench) -> None:
