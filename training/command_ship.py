@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 CURVES = Path(__file__).parent / "curves"  # the runs' loss and PSNR as pictures, for people
@@ -28,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from training.checkpoint import BEST
     from training.device import usable
     from training.recipe import Recipe, RecipeError
-    from training.ship import calibrated_halo, card_of, check_better, enter, measure
+    from training.ship import calibrated_halo, card_of, check_better, check_restores, enter, measure
 
     if args.data is None:
         raise RecipeError("name the folder of the recipe's pictures with --data or UNSEAM_DATA")
@@ -43,14 +44,13 @@ def run(args: argparse.Namespace) -> int:
         registry.cards(),
         commit=commit.stdout.strip(),
         license_note=args.license_note,
-        halo=calibrated_halo(recipe, weights),
         default=args.default,
     )
-    by_luma = {chosen.name: chosen.luma for chosen in recipe.validation if not chosen.clean}
+    check_restores(card, recipe.validation)
     for old in registry.cards():
         if old.name == card.name:
-            check_better(card, old, by_luma)
-    enter(card, weights, registry.cards(), registry.WEIGHTS)
+            check_better(card, old, recipe.validation)
+    enter(replace(card, halo=calibrated_halo(recipe, weights)), weights, registry.cards(), registry.WEIGHTS)
     curves = weights.with_name("curves.png")
     if curves.exists():
         CURVES.mkdir(exist_ok=True)

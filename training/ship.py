@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
@@ -20,13 +21,13 @@ from models.registry import PATTERN, Card
 from training import degradations
 from training.checkpoint import origin
 from training.evaluate import Figures, evaluate
-from training.recipe import Recipe
-from training.validation import examples
+from training.recipe import Recipe, ValidationSet
+from training.validation import HARMLESS_DB, examples, score
 
 HEADER = "# One [[model]] table per shipped weight, written by `unseam ship`; see models/registry.py for the fields.\n"
 
-
 _CALIBRATED_ON = 4  # damaged pictures
+_SAME_DB = 0.01  # devices round otherwise; other pictures or another damage differ by more
 
 
 class ShipError(ValueError):
@@ -52,10 +53,9 @@ def card_of(
     *,
     commit: str,
     license_note: str,
-    halo: int | None = None,
     default: bool = False,
 ) -> Card:
-    """The card of a new weight, one version above the one that it replaces; `halo` is `calibrated_halo`'s.
+    """The card of a new weight, one version above the one that it replaces; its halo is not known yet.
 
     Its task's default it becomes by `default`, or where the task has no other.
     """
@@ -78,7 +78,6 @@ def card_of(
         commit=commit,
         license_note=license_note,
         began_from=origin(weights),
-        halo=halo,
         pattern=PATTERN if recipe.task == "demosaic" else None,
         figures={name: {kind: asdict(row) for kind, row in both.items()} for name, both in figures.items()},
     )
@@ -111,24 +110,52 @@ def _damaged(recipe: Recipe, pixels: int) -> list[Picture]:
     return [picture.permute(1, 2, 0).numpy() for picture in damaged.clamp(0, 1)]
 
 
-def check_better(new: Card, old: Card, by_luma: Mapping[str, bool]) -> None:
-    """Raise ShipError unless the mean PSNR over the sets of `by_luma` that both cards name has grown.
+def check_restores(card: Card, sets: Iterable[ValidationSet]) -> None:
+    """Raise ShipError unless the mean PSNR over the sets that are not clean is above their input's.
 
-    `by_luma` says whether a set is judged by its Y or its RGB.
+    Sets whose input has another size than its target have no figures of the input, and do not count.
     """
-    shared = [name for name in by_luma if name in new.figures and name in old.figures]
-    if not shared:
-        return
-    means = [_mean_psnr(card, shared, by_luma) for card in (new, old)]
-    if means[0] <= means[1]:
+    damaged = [chosen for chosen in sets if not chosen.clean and "input" in card.figures[chosen.name]]
+    restored, untouched = (score(_psnr(card, damaged, kind), damaged) for kind in ("restored", "input"))
+    if damaged and restored <= untouched:
         raise ShipError(
-            f"{new.name}: {means[0]:.3f} dB on average is not better than version {old.version}, {means[1]:.3f} dB"
+            f"{card.name}: {restored:.3f} dB on average is not better than the pictures as they came, "
+            f"{untouched:.3f} dB"
         )
 
 
-def _mean_psnr(card: Card, sets: list[str], by_luma: Mapping[str, bool]) -> float:
-    keys = {name: "psnr_y_db" if by_luma[name] else "psnr_rgb_db" for name in sets}
-    return sum(float(card.figures[name]["restored"][keys[name]]) for name in sets) / len(sets)
+def check_better(new: Card, old: Card, sets: Iterable[ValidationSet]) -> None:
+    """Raise ShipError unless the score over the sets that both cards name has grown, measured on the same pictures.
+
+    Of `sets`, the new card's, some may be new, and some of the old card's may be gone; one must be left, and not clean.
+    """
+    shared = [chosen for chosen in sets if chosen.name in old.figures]
+    if all(chosen.clean for chosen in shared):
+        raise ShipError(f"{new.name}: version {old.version} was measured on other sets: there is nothing to compare by")
+    if other := [chosen.name for chosen in shared if not _same_pictures(new, old, chosen)]:
+        raise ShipError(f"{', '.join(other)}: other pictures or damage than version {old.version} was measured on")
+    is_now, was = (score(_psnr(card, shared), shared) for card in (new, old))
+    if is_now <= was:
+        raise ShipError(
+            f"{new.name}: {is_now:.3f} dB on average is not better than version {old.version}, {was:.3f} dB "
+            f"(less what clean pictures lack to {HARMLESS_DB:g} dB)"
+        )
+
+
+def _same_pictures(new: Card, old: Card, chosen: ValidationSet) -> bool:
+    """Whether both cards were measured on as many pictures that came equally damaged, as far as the cards tell."""
+    rows = [card.figures[chosen.name] for card in (new, old)]
+    described = [(row["restored"]["pictures"], "input" in row) for row in rows]
+    if described[0] != described[1] or "input" not in rows[0]:
+        return described[0] == described[1]
+    first, second = (_psnr(card, [chosen], "input")[chosen.name] for card in (new, old))
+    return math.isclose(first, second, abs_tol=_SAME_DB)
+
+
+def _psnr(card: Card, sets: Sequence[ValidationSet], kind: str = "restored") -> dict[str, float]:
+    """PSNR in dB of each set, of its Y or its RGB, whichever it is judged by."""
+    keys = {chosen.name: "psnr_y_db" if chosen.luma else "psnr_rgb_db" for chosen in sets}
+    return {name: float(card.figures[name][kind][key]) for name, key in keys.items()}
 
 
 def enter(card: Card, weights: Path, cards: Iterable[Card], folder: Path) -> None:

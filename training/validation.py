@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -75,13 +75,22 @@ class Validation:
         }
 
     def score(self, psnr: Mapping[str, float]) -> float:
-        """What makes one network of a run better than another, dB: how well it restores, if it does no harm.
+        """What makes one network of a run better than another, dB."""
+        return score(psnr, [chosen for chosen, _ in self.sets])
 
-        The mean over the sets, less what the clean ones, which ask for nothing but themselves, lack to `HARMLESS_DB`.
-        """
-        restored = [psnr[chosen.name] for chosen, _ in self.sets if not chosen.clean]
-        lacking = [max(0.0, HARMLESS_DB - psnr[chosen.name]) for chosen, _ in self.sets if chosen.clean]
-        return sum(restored) / max(len(restored), 1) - sum(lacking)
+
+def score(psnr: Mapping[str, float], sets: Iterable[ValidationSet]) -> float:
+    """How well a network restores, if it does no harm, dB; `psnr` is by the sets' names.
+
+    The mean over the sets, less what the clean ones, which ask for nothing but themselves, lack to `HARMLESS_DB`.
+    """
+    restored, lacking = [], 0.0
+    for chosen in sets:
+        if chosen.clean:
+            lacking += max(0.0, HARMLESS_DB - psnr[chosen.name])
+        else:
+            restored.append(psnr[chosen.name])
+    return sum(restored) / max(len(restored), 1) - lacking
 
 
 def quality(image: Array, target: Array, chosen: ValidationSet) -> float:

@@ -10,12 +10,26 @@ import torch
 from models.registry import Card
 from training.checkpoint import save_weights
 from training.evaluate import Figures
-from training.recipe import Recipe
-from training.ship import ShipError, as_toml, card_of, check_better, enter
+from training.recipe import Recipe, ValidationSet
+from training.ship import ShipError, as_toml, card_of, check_better, check_restores, enter
 
 
 def figures(psnr_db: float) -> dict[str, dict[str, Figures]]:
     return {"Rain100L": {"restored": Figures(3, psnr_db - 1, 0.9, psnr_db, 0.95)}}
+
+
+def rows(*, untouched: float | None = None, **psnr_db: float) -> dict[str, dict[str, dict[str, float]]]:
+    """Figures of a card by set, RGB; every input is `untouched` dB."""
+    both = {"restored": psnr_db} | ({"input": dict.fromkeys(psnr_db, untouched)} if untouched else {})
+    return {
+        name: {kind: {"pictures": 3, "psnr_rgb_db": by_name[name]} for kind, by_name in both.items()}
+        for name in psnr_db
+    }
+
+
+RAIN = ValidationSet(name="Rain100L", pairs="rain100L", luma=True)
+NEW = ValidationSet(name="new", folder=".")
+CLEAN = ValidationSet(name="clean", folder=".", clean=True)
 
 
 @pytest.fixture
@@ -70,9 +84,43 @@ def test_a_new_default_takes_the_place_of_the_old(card: Card, tmp_path: Path) ->
 
 
 def test_a_weight_is_replaced_only_by_a_better_one(card: Card, tmp_path: Path) -> None:
-    check_better(make(tmp_path, 33.1, [card]), card, {"Rain100L": True})
+    check_better(make(tmp_path, 33.1, [card]), card, [RAIN])
     with pytest.raises(ShipError, match=r"33\.000 dB on average is not better than version 1"):
-        check_better(make(tmp_path, 33.0, [card]), card, {"Rain100L": True})
+        check_better(make(tmp_path, 33.0, [card]), card, [RAIN])
+
+
+def test_a_weight_that_restores_better_but_harms_clean_pictures_more_is_not_better(card: Card) -> None:
+    harmless, harmful = (replace(card, figures=rows(new=db, clean=kept)) for db, kept in ((33.0, 39.0), (34.0, 37.0)))
+    with pytest.raises(ShipError, match=r"32\.000 dB on average is not better than version 1, 33\.000 dB \(less"):
+        check_better(harmful, harmless, [NEW, CLEAN])
+
+
+def test_a_weight_that_is_worse_than_the_pictures_as_they_came_is_refused(card: Card) -> None:
+    check_restores(replace(card, figures=rows(new=32.2, untouched=32.15)), [NEW])
+    with pytest.raises(ShipError, match=r"31\.970 dB on average is not better than the pictures as they came, 32\.150"):
+        check_restores(replace(card, figures=rows(new=31.97, untouched=32.15)), [NEW])
+    check_restores(replace(card, figures=rows(new=31.97)), [NEW])  # made larger: the input is of another size
+
+
+def test_figures_of_other_pictures_are_not_compared(card: Card) -> None:
+    old, same, other = (
+        replace(card, figures=rows(new=db, untouched=base)) for db, base in ((30, 25), (31, 25), (33, 28))
+    )
+    check_better(same, old, [NEW])
+    with pytest.raises(ShipError, match="new: other pictures or damage than version 1 was measured on"):
+        check_better(other, old, [NEW])
+    other.figures["new"]["input"] = old.figures["new"]["input"]
+    other.figures["new"]["restored"] |= {"pictures": 7}
+    with pytest.raises(ShipError, match="other pictures"):
+        check_better(other, old, [NEW])
+
+
+def test_sets_may_come_and_go_but_one_must_be_left_to_compare_by(card: Card) -> None:
+    old = replace(card, figures=rows(old=40.0, both=30.0, clean=40.0))
+    new = replace(card, figures=rows(new=20.0, both=31.0, clean=40.0))
+    check_better(new, old, [NEW, CLEAN, ValidationSet(name="both", folder=".")])
+    with pytest.raises(ShipError, match="nothing to compare by"):
+        check_better(new, old, [NEW, CLEAN])
 
 
 def test_entering_replaces_the_same_name_and_keeps_the_others(card: Card, tmp_path: Path) -> None:
