@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from training import degradations
-from training.dataset import Photographs, pictures, read_pairs, without
+from training.dataset import Photographs, held_out, pictures, without
 from training.recipe import Phase, Recipe
 
 
@@ -28,7 +28,7 @@ class RecipeBatches:
         ]
         if recipe.data.pairs is not None:
             pairs = data / recipe.data.pairs
-            excluded += [pair.clean for pair in read_pairs(pairs) if pair.name in recipe.data.held_out]
+            excluded += [pair.clean for pair in held_out(pairs, recipe.data.held_out)]
             options |= {"pairs": pairs, "held_out": recipe.data.held_out}
         clean = [path for folder in recipe.data.clean for path in pictures(data / folder)]
         self.photographs = Photographs(without(clean, excluded), device)

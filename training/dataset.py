@@ -41,17 +41,34 @@ def read_pairs(folder: Path) -> list[Pair]:
         ]
 
 
+def held_out(folder: Path, names: Iterable[str]) -> list[Pair]:
+    """The pairs of these names, in the order of `pairs.tsv`.
+
+    Raises:
+        DatasetError: one of `names` is not there: it would be trained on under the name that it has.
+    """
+    wanted = set(names)
+    found = [pair for pair in read_pairs(folder) if pair.name in wanted]
+    if missing := sorted(wanted - {pair.name for pair in found}):
+        raise DatasetError(f"{folder / 'pairs.tsv'} has no {', '.join(missing)} to hold out")
+    return found
+
+
 def pictures(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     """List the pictures of a folder and of the folders in it, by name; with `names`, those alone.
 
     Raises:
-        DatasetError: one of `names` is not there.
+        DatasetError: there is no such folder, or it has no picture, or not one of `names`.
     """
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is not a folder")
     if missing := [name for name in names if not (folder / name).is_file()]:
         raise DatasetError(f"{folder} has no {', '.join(missing)}")
     if names:
         return [folder / name for name in names]
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not (found := sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)):
+        raise DatasetError(f"{folder} has no pictures ({' '.join(sorted(SUFFIXES))})")
+    return found
 
 
 class Photographs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -26,6 +26,10 @@ SAVE_EVERY_S = 120
 LOSS_EVERY = 20  # reading the loss waits for the device, so not at every step
 
 Batches = Callable[[Phase, torch.Generator], tuple[Tensor, Tensor]]
+
+
+class TrainError(RuntimeError):
+    """The run cannot go on; the text says why."""
 
 
 class Trainer:
@@ -74,6 +78,7 @@ class Trainer:
                 progress.elapsed_s = time.monotonic() - started
                 bar.update()
                 if progress.step % LOSS_EVERY == 0:
+                    self._check_finite([loss])
                     progress.see_loss(loss.item())
                     bar.set_postfix(loss=f"{progress.loss:.5f}", refresh=False)
                 if progress.step % schedule.validate_every == 0:
@@ -104,11 +109,20 @@ class Trainer:
         self.progress.pictures += size.batch
         return loss.detach()
 
+    def _check_finite(self, values: Iterable[Tensor]) -> None:
+        """Raise TrainError where the run has diverged: nothing that comes of it is kept."""
+        if not all(value.isfinite().all() for value in values):
+            raise TrainError(
+                f"{self.run} has diverged by step {self.progress.step}; lower the recipe's lr, then go on from "
+                "its last save or begin anew in another --run"
+            )
+
     def _validate(self) -> str:
         """Measure the averaged weights, keep them if they are the best so far, and say in a line how they do."""
         progress = self.progress
         self.validated.load_state_dict(self.average.state)
         psnr = self.validation.psnr(self.validated, self.device)
+        self._check_finite([*self.average.state.values(), torch.tensor(list(psnr.values()))])
         progress.history.append(
             {
                 "step": progress.step,
@@ -127,6 +141,7 @@ class Trainer:
         return f"step {progress.step}  loss {progress.loss:.5f}  {sets}"
 
     def _save(self) -> None:
+        self._check_finite(self.network.state_dict().values())
         checkpoint.save(
             self.run / "checkpoint.pt",
             self.progress,
@@ -139,6 +154,7 @@ class Trainer:
     def _resume(self) -> None:
         self.progress, parts = checkpoint.restore(self.run / "checkpoint.pt")
         self.network.load_state_dict(parts["network"])
+        self._check_finite(parts["network"].values())
         self.average.state = {key: value.to(self.device) for key, value in parts["average"].items()}
         self.optimizer.load_state_dict(parts["optimizer"])
         self.generator.set_state(parts["generator"])

@@ -16,7 +16,7 @@ from PIL import Image
 from imaging.quality import luma, psnr
 from models.network import RestorationNetwork
 from training import degradations
-from training.dataset import DatasetError, pictures, read_pairs
+from training.dataset import DatasetError, held_out, pictures
 from training.recipe import Recipe, ValidationSet
 
 Array = NDArray[np.float32]
@@ -39,8 +39,8 @@ def examples(recipe: Recipe, chosen: ValidationSet, data: Path) -> Iterator[Exam
     if chosen.pairs is not None:
         if recipe.data.pairs is None:
             raise DatasetError(f"validation set {chosen.name!r} needs pairs, but the recipe's data has none")
-        for pair in read_pairs(data / recipe.data.pairs):
-            if pair.set == chosen.pairs and pair.name in recipe.data.held_out:
+        for pair in held_out(data / recipe.data.pairs, recipe.data.held_out):
+            if pair.set == chosen.pairs:
                 target = read(pair.clean)
                 yield Example(pair.name, target if chosen.clean else read(pair.rainy), target)
         return
@@ -58,10 +58,15 @@ def examples(recipe: Recipe, chosen: ValidationSet, data: Path) -> Iterator[Exam
 
 
 class Validation:
-    """The first pictures of every set, kept in memory for use during a run."""
+    """The first pictures of every set, kept in memory for use during a run.
+
+    Raises DatasetError for a set that has none.
+    """
 
     def __init__(self, recipe: Recipe, data: Path, per_set: int = 6) -> None:
         self.sets = [(chosen, list(islice(examples(recipe, chosen, data), per_set))) for chosen in recipe.validation]
+        if empty := [chosen.name for chosen, shown_set in self.sets if not shown_set]:
+            raise DatasetError(f"there are no pictures to validate {', '.join(empty)} on")
 
     def psnr(self, network: RestorationNetwork, device: torch.device) -> dict[str, float]:
         """Mean PSNR in dB per set, of answers rounded to 8 bits."""

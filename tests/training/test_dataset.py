@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from training.dataset import DatasetError, Photographs, pictures, without
+from training.dataset import DatasetError, Photographs, held_out, pictures, without
 
 
 @pytest.fixture
@@ -38,3 +38,17 @@ def test_a_crop_larger_than_every_picture_is_refused(paths: list[Path]) -> None:
 def test_photographs_of_held_out_pairs_are_left_out_however_they_are_written(paths: list[Path]) -> None:
     indirect = paths[0].parent / "." / ".." / paths[0].parent.name / paths[0].name
     assert without(paths, [indirect]) == paths[1:]
+
+
+def test_a_folder_that_is_not_there_or_has_no_pictures_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"/vall is not a folder"):
+        pictures(tmp_path / "vall")
+    with pytest.raises(DatasetError, match=f"{tmp_path} has no pictures"):
+        pictures(tmp_path)
+
+
+def test_a_pair_to_hold_out_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pairs.tsv").write_text("rainy\tclean\tset\na.png\tb.png\tmine\n")
+    assert [pair.set for pair in held_out(tmp_path, ["a.png"])] == ["mine"]
+    with pytest.raises(DatasetError, match=r"pairs\.tsv has no aa\.png to hold out"):
+        held_out(tmp_path, ["a.png", "aa.png"])

@@ -11,7 +11,7 @@ from training.batches import RecipeBatches
 from training.beginning import Beginning
 from training.checkpoint import origin
 from training.recipe import Recipe
-from training.train import Trainer
+from training.train import Trainer, TrainError
 from training.validation import Validation
 
 RECIPE = """
@@ -29,7 +29,7 @@ steps = {steps}
 lr = 2e-3
 warmup_steps = 1
 validate_every = 2
-phases = [{{ until = 1.0, patch = 128, batch = 1 }}]
+phases = [{{ until = 1.0, patch = 32, batch = 1 }}]
 [[validation]]
 name = "noisy"
 folder = "val"
@@ -40,7 +40,7 @@ degradation = {{ sigma = [25, 25] }}
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A folder with one self-made picture, to train on and to be judged by."""
-    y, x = np.mgrid[:144, :136]
+    y, x = np.mgrid[:48, :40]
     waves = np.stack([np.sin(x / 9), np.cos(y / 7), np.sin((x + y) / 11)], axis=-1)
     for folder in ("clean", "val"):
         (tmp_path / folder).mkdir()
@@ -108,3 +108,11 @@ def test_the_best_weights_of_a_run_that_goes_on_are_judged_by_the_recipe_as_it_i
 
 def test_a_time_limit_ends_the_schedule(data: Path, tmp_path: Path) -> None:
     assert trainer(data, tmp_path / "run", 1000).train(limit_s=1e-3).step <= 1
+
+
+def test_a_run_that_diverged_keeps_nothing_of_it(data: Path, tmp_path: Path) -> None:
+    diverged = trainer(data, tmp_path / "run", 2)
+    next(diverged.network.parameters()).data.fill_(float("nan"))
+    with pytest.raises(TrainError, match="run has diverged by step 2; lower the recipe's lr"):
+        diverged.train()
+    assert not list((tmp_path / "run").iterdir())

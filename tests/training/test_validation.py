@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from training.dataset import DatasetError
 from training.recipe import Recipe, ValidationSet
 from training.validation import ENOUGH_DB, HARMLESS_DB, Validation, examples, quality
 
@@ -42,3 +43,12 @@ def test_a_set_may_be_some_of_a_folders_pictures(tmp_path: Path) -> None:
     chosen = ValidationSet(name="two", folder=".", pictures=("a.png", "c.png"))
     shown = examples(Recipe.named("ipt-v2-tiny-denoise"), chosen, tmp_path)
     assert [example.name for example in shown] == ["a.png", "c.png"]
+
+
+def test_a_set_of_pairs_that_is_not_there_is_named_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "pairs.tsv").write_text("rainy\tclean\tset\na.png\tb.png\tmine\n")
+    recipe = Recipe.named("ipt-v2-tiny-derain")
+    held = recipe.data.model_copy(update={"pairs": ".", "held_out": ("a.png",)})
+    misspelt = (ValidationSet(name="other", pairs="mien"),)
+    with pytest.raises(DatasetError, match="no pictures to validate other on"):
+        Validation(recipe.model_copy(update={"data": held, "validation": misspelt}), tmp_path)
