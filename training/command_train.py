@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from training.checkpoint import BEST
     from training.device import usable
     from training.recipe import Recipe, RecipeError
+    from training.stopping import asked_to_stop
     from training.train import Trainer
     from training.validation import Validation
 
@@ -49,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     limit_s = args.hours * 3600 if args.hours else None
     device, data = usable(args.device), Path(args.data)
     trainer = Trainer(recipe, RecipeBatches(recipe, data, device), Validation(recipe, data), folder, device, beginning)
-    progress = trainer.train(limit_s, compiled=args.compile)
+    with asked_to_stop() as asked:
+        progress = trainer.train(limit_s, compiled=args.compile, stopping=asked)
     print(f"{recipe.name}: {progress.step} steps, best {progress.best_psnr:.2f} dB, {folder / BEST}")  # noqa: T201
     return 0

@@ -66,8 +66,19 @@ class Trainer:
         if (run / "checkpoint.pt").exists():
             self._resume()
 
-    def train(self, limit_s: float | None = None, *, compiled: bool = False) -> Progress:
-        """Train until the schedule is done; `limit_s` (seconds, resumed runs counted in) cuts it to end by then."""
+    def train(
+        self,
+        limit_s: float | None = None,
+        *,
+        compiled: bool = False,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> Progress:
+        """Train until the schedule is done; `limit_s` (seconds, resumed runs counted in) cuts it to end by then.
+
+        Raises:
+            KeyboardInterrupt: `stopping`, asked after every step, said so; the run is saved.
+            TrainError: the run has diverged.
+        """
         schedule, progress = self.recipe.schedule, self.progress
         forward = torch.compile(self.network) if compiled else self.network
         started, saved = time.monotonic() - progress.elapsed_s, time.monotonic()
@@ -81,11 +92,15 @@ class Trainer:
                     self._check_finite([loss])
                     progress.see_loss(loss.item())
                     bar.set_postfix(loss=f"{progress.loss:.5f}", refresh=False)
-                if progress.step % schedule.validate_every == 0:
+                if validated := progress.step % schedule.validate_every == 0:
                     bar.write(self._validate())
-                if time.monotonic() - saved > SAVE_EVERY_S:
+                # With every validation too: the best weights never lie there without what goes on from them.
+                if (stopped := stopping()) or validated or time.monotonic() - saved > SAVE_EVERY_S:
                     self._save()
                     saved = time.monotonic()
+                if stopped:
+                    bar.write(f"stopped at step {progress.step}, and saved in {self.run}")
+                    raise KeyboardInterrupt
             bar.write(self._validate())
             self._save()
         return progress

@@ -116,3 +116,9 @@ def test_a_run_that_diverged_keeps_nothing_of_it(data: Path, tmp_path: Path) -> 
     with pytest.raises(TrainError, match="run has diverged by step 2; lower the recipe's lr"):
         diverged.train()
     assert not list((tmp_path / "run").iterdir())
+
+
+def test_a_run_that_is_asked_to_stop_saves_and_goes_on_from_there(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        trainer(data, tmp_path / "run", 4).train(stopping=lambda: True)
+    assert trainer(data, tmp_path / "run", 4).progress.step == 1
