@@ -1,8 +1,11 @@
-"""A run's state on disk: written whole or not at all, so that a killed run goes on from its last save."""
+"""A run's folder: one process at a time, files whole or not at all, so that a killed run goes on from its last save."""
 
 from __future__ import annotations
 
 import math
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,14 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from export.storage import locked
+
 BEST = "best.safetensors"  # a run's weights that did best, in its folder
+CHECKPOINT = "checkpoint.pt"  # all that it goes on from
+
+
+class CheckpointError(ValueError):
+    """A run's folder cannot be trained in; the text says why."""
 
 
 @dataclass
@@ -32,6 +42,17 @@ class Progress:
         self.loss = value if math.isnan(self.loss) else 0.95 * self.loss + 0.05 * value
 
 
+@contextmanager
+def alone_in(run: Path) -> Iterator[None]:
+    """Hold a run's folder. Raises CheckpointError if another process trains there."""
+
+    def refuse() -> None:
+        raise CheckpointError(f"{run} is in use by another run; name another --run")
+
+    with locked(run, "run", refuse):
+        yield
+
+
 def save(path: Path, progress: Progress, **parts: Any) -> None:
     """Write progress and the named state dicts to `path`."""
     partial = path.with_suffix(".partial")
@@ -40,9 +61,13 @@ def save(path: Path, progress: Progress, **parts: Any) -> None:
 
 
 def restore(path: Path) -> tuple[Progress, dict[str, Any]]:
-    """Read what `save` wrote."""
-    parts = torch.load(path, map_location="cpu", weights_only=True)
-    return Progress(**parts.pop("progress")), parts
+    """Read what `save` wrote. Raises CheckpointError for anything else."""
+    try:
+        parts = torch.load(path, map_location="cpu", weights_only=True)
+        return Progress(**parts.pop("progress")), parts
+    except (EOFError, KeyError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
+        said = str(error).partition("\n")[0]
+        raise CheckpointError(f"{path} cannot be read: {said:.200}; move it away to begin anew") from error
 
 
 def save_weights(path: Path, state: dict[str, Tensor], began_from: str | None = None) -> None:

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from models import registry
     from training.batches import RecipeBatches
     from training.beginning import Beginning
-    from training.checkpoint import BEST
+    from training.checkpoint import BEST, alone_in
     from training.device import usable
     from training.recipe import Recipe, RecipeError
     from training.stopping import asked_to_stop
@@ -49,8 +49,9 @@ def run(args: argparse.Namespace) -> int:
     beginning = Beginning.read(init) if init else None
     limit_s = args.hours * 3600 if args.hours else None
     device, data = usable(args.device), Path(args.data)
-    trainer = Trainer(recipe, RecipeBatches(recipe, data, device), Validation(recipe, data), folder, device, beginning)
-    with asked_to_stop() as asked:
+    batches, validation = RecipeBatches(recipe, data, device), Validation(recipe, data)
+    with alone_in(folder), asked_to_stop() as asked:
+        trainer = Trainer(recipe, batches, validation, folder, device, beginning)
         progress = trainer.train(limit_s, compiled=args.compile, stopping=asked)
     print(f"{recipe.name}: {progress.step} steps, best {progress.best_psnr:.2f} dB, {folder / BEST}")  # noqa: T201
     return 0

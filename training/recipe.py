@@ -105,12 +105,15 @@ class Recipe(_Part):
 
     @classmethod
     def named(cls, name: str) -> Recipe:
-        """Read one of the shipped recipes."""
+        """Read one of the shipped recipes. Raises RecipeError for an unknown one, or one that goes by another name."""
         path = RECIPES / f"{name}.toml"
         if not path.is_file():
             shipped = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.toml")))
             raise RecipeError(f"there is no recipe {name!r}; there are {shipped}")
-        return cls.read(path)
+        recipe = cls.read(path)
+        if recipe.name != name:
+            raise RecipeError(f"{path}: its name is {recipe.name!r}; a shipped recipe has that of its file")
+        return recipe
 
     @classmethod
     def read(cls, path: Path) -> Recipe:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from models.build import create, load_weights
 from training import checkpoint
 from training.average import Average
 from training.beginning import Beginning, begin_from, begin_quietly
-from training.checkpoint import Progress
+from training.checkpoint import CheckpointError, Progress
 from training.curves import draw_curves
 from training.losses import LOSSES
 from training.recipe import Phase, Recipe
@@ -36,7 +36,8 @@ class Trainer:
     """One run: a network, its average, its optimizer, and how far they are.
 
     Goes on from the run folder's checkpoint if there is one; `beginning` is what a new run starts from
-    (`training.beginning.begin_from`).
+    (`training.beginning.begin_from`). Raises CheckpointError for a checkpoint of another recipe or network, and for
+    weights without one, which a new run would overwrite.
     """
 
     def __init__(
@@ -63,8 +64,10 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(recipe.seed)
         self.progress = Progress(began_from=beginning.name if beginning else None)
         run.mkdir(parents=True, exist_ok=True)
-        if (run / "checkpoint.pt").exists():
+        if (run / checkpoint.CHECKPOINT).exists():
             self._resume()
+        elif (run / checkpoint.BEST).exists():
+            raise CheckpointError(f"{run} holds weights but no checkpoint: name another --run, or --init them")
 
     def train(
         self,
@@ -158,8 +161,9 @@ class Trainer:
     def _save(self) -> None:
         self._check_finite(self.network.state_dict().values())
         checkpoint.save(
-            self.run / "checkpoint.pt",
+            self.run / checkpoint.CHECKPOINT,
             self.progress,
+            recipe=self._identity(),
             network=self.network.state_dict(),
             average=self.average.state,
             optimizer=self.optimizer.state_dict(),
@@ -167,12 +171,28 @@ class Trainer:
         )
 
     def _resume(self) -> None:
-        self.progress, parts = checkpoint.restore(self.run / "checkpoint.pt")
-        self.network.load_state_dict(parts["network"])
+        self.progress, parts = checkpoint.restore(self.run / checkpoint.CHECKPOINT)
+        mine = self._identity()
+        if (other := parts.get("recipe", mine)) != mine:  # checkpoints did not always say whose they are
+            raise CheckpointError(f"{self.run} is a run of {_words(other)}, not of {_words(mine)}; name another --run")
+        try:
+            self.network.load_state_dict(parts["network"])
+            self.average.state = {key: value.to(self.device) for key, value in parts["average"].items()}
+            self.optimizer.load_state_dict(parts["optimizer"])
+            self.generator.set_state(parts["generator"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise CheckpointError(f"{self.run} is a run of another network; name another --run") from error
         self._check_finite(parts["network"].values())
-        self.average.state = {key: value.to(self.device) for key, value in parts["average"].items()}
-        self.optimizer.load_state_dict(parts["optimizer"])
-        self.generator.set_state(parts["generator"])
+        for group in self.optimizer.param_groups:  # of the recipe as it is now, like everything else in it
+            group |= {"betas": self.recipe.schedule.betas, "weight_decay": self.recipe.schedule.weight_decay}
         if (self.run / checkpoint.BEST).exists():  # judged anew, as the recipe may have other validation sets by now
             load_weights(self.validated, self.run / checkpoint.BEST)
             self.progress.best_psnr = self.validation.score(self.validation.psnr(self.validated, self.device))
+
+    def _identity(self) -> dict[str, str]:
+        """What a run keeps from beginning to end; all else in its recipe may change."""
+        return self.recipe.model_dump(include={"name", "task", "network", "config"})
+
+
+def _words(identity: Mapping[str, str]) -> str:
+    return "{name} ({task}, {network}/{config})".format_map(identity)

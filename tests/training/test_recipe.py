@@ -32,3 +32,11 @@ def test_a_field_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
 def test_an_unknown_recipe_is_answered_with_those_there_are() -> None:
     with pytest.raises(RecipeError, match="ipt-v2-tiny-derain"):
         Recipe.named("nothing")
+
+
+def test_a_shipped_recipe_goes_by_the_name_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (RECIPES / "ipt-v2-tiny-denoise.toml").read_text()
+    (tmp_path / "mine.toml").write_text(text)
+    monkeypatch.setattr("training.recipe.RECIPES", tmp_path)
+    with pytest.raises(RecipeError, match="its name is 'ipt-v2-tiny-denoise'"):
+        Recipe.named("mine")

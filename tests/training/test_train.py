@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 
 from training.batches import RecipeBatches
 from training.beginning import Beginning
-from training.checkpoint import origin
+from training.checkpoint import CheckpointError, alone_in, origin
 from training.recipe import Recipe
 from training.train import Trainer, TrainError
 from training.validation import Validation
@@ -48,9 +49,14 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def trainer(data: Path, run: Path, steps: int, beginning: Beginning | None = None) -> Trainer:
+def trainer(
+    data: Path, run: Path, steps: int, beginning: Beginning | None = None, changed: Mapping[str, str] | None = None
+) -> Trainer:
     path = data / f"{steps}.toml"
-    path.write_text(RECIPE.format(steps=steps))
+    text = RECIPE.format(steps=steps)
+    for old, new in (changed or {}).items():
+        text = text.replace(old, new)
+    path.write_text(text)
     recipe = Recipe.read(path)
     device = torch.device("cpu")
     return Trainer(recipe, RecipeBatches(recipe, data, device), Validation(recipe, data), run, device, beginning)
@@ -122,3 +128,54 @@ def test_a_run_that_is_asked_to_stop_saves_and_goes_on_from_there(data: Path, tm
     with pytest.raises(KeyboardInterrupt):
         trainer(data, tmp_path / "run", 4).train(stopping=lambda: True)
     assert trainer(data, tmp_path / "run", 4).progress.step == 1
+
+
+def test_weights_without_a_checkpoint_are_not_overwritten(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "best.safetensors").write_bytes(b"of long ago")
+    with pytest.raises(
+        CheckpointError, match="run holds weights but no checkpoint: name another --run, or --init them"
+    ):
+        trainer(data, tmp_path / "run", 2)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"no checkpoint at all"])
+def test_a_checkpoint_that_cannot_be_read_is_named(data: Path, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoint.pt").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"checkpoint\.pt cannot be read: .*; move it away to begin anew"):
+        trainer(data, tmp_path / "run", 2)
+
+
+def test_another_recipes_run_is_not_gone_on_with(data: Path, tmp_path: Path) -> None:
+    trainer(data, tmp_path / "run", 2)._save()
+    with pytest.raises(CheckpointError, match=r"a run of test \(denoise, ipt_v2/tiny\), not of test \(dejpeg, "):
+        trainer(data, tmp_path / "run", 2, changed={'"denoise"': '"dejpeg"'})
+
+
+def test_a_checkpoint_that_does_not_say_whose_it_is_is_gone_on_with_if_it_fits(data: Path, tmp_path: Path) -> None:
+    begun = trainer(data, tmp_path / "run", 2)
+    begun.progress.step = 1
+    begun._save()
+    path = tmp_path / "run" / "checkpoint.pt"
+    parts = torch.load(path, weights_only=True)
+    del parts["recipe"]
+    torch.save(parts, path)
+    assert trainer(data, tmp_path / "run", 2).progress.step == 1
+    with pytest.raises(CheckpointError, match="a run of another network"):
+        trainer(data, tmp_path / "run", 2, changed={'"tiny"': '"tiny_deep"'})
+
+
+def test_a_run_that_goes_on_is_optimised_as_its_recipe_says_now(data: Path, tmp_path: Path) -> None:
+    trainer(data, tmp_path / "run", 2)._save()
+    changed = {"warmup_steps": "betas = [0.8, 0.9]\nweight_decay = 0.5\nwarmup_steps"}
+    (group,) = trainer(data, tmp_path / "run", 2, changed=changed).optimizer.param_groups
+    assert (group["betas"], group["weight_decay"]) == ((0.8, 0.9), 0.5)
+
+
+def test_a_folder_that_is_trained_in_is_not_trained_in_twice(tmp_path: Path) -> None:
+    first, second = alone_in(tmp_path / "run"), alone_in(tmp_path / "run")
+    with first, pytest.raises(CheckpointError, match="run is in use by another run"), second:
+        raise AssertionError("two runs in one folder")
+    with alone_in(tmp_path / "run"):
+        pass
