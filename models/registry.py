@@ -64,7 +64,7 @@ class Card:
 @cache
 def cards() -> tuple[Card, ...]:
     """Every shipped card, in the registry's order."""
-    table = tomllib.loads((WEIGHTS / "registry.toml").read_text())
+    table = tomllib.loads((WEIGHTS / "registry.toml").read_text(encoding="utf-8"))
     return tuple(Card(**row) for row in table.get("model", []))
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import shutil
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -111,10 +112,12 @@ def _damaged(recipe: Recipe, pixels: int) -> list[Picture]:
 
 
 def check_restores(card: Card, sets: Iterable[ValidationSet]) -> None:
-    """Raise ShipError unless the mean PSNR over the sets that are not clean is above their input's.
+    """Raise ShipError for figures that are not finite, and for a mean PSNR that is not above that of the sets' input.
 
-    Sets whose input has another size than its target have no figures of the input, and do not count.
+    Clean sets do not count. Those whose input has another size than its target have no figures of the input.
     """
+    if odd := [name for name, both in card.figures.items() if not all(map(math.isfinite, both["restored"].values()))]:
+        raise ShipError(f"{card.name}: figures that are not finite on {', '.join(odd)}")
     damaged = [chosen for chosen in sets if not chosen.clean and "input" in card.figures[chosen.name]]
     restored, untouched = (score(_psnr(card, damaged, kind), damaged) for kind in ("restored", "input"))
     if damaged and restored <= untouched:
@@ -170,12 +173,14 @@ def enter(card: Card, weights: Path, cards: Iterable[Card], folder: Path) -> Non
         for other in cards
         if other.name != card.name
     ]
+    ordered = sorted([*kept, card], key=lambda each: (each.task, each.scale, not each.default, each.name))
+    text = HEADER + "".join(as_toml(each) for each in ordered)
+    tomllib.loads(text)  # what could not be read again would take every command with it
     shutil.copyfile(weights, folder / card.weights)
     (folder / card.weights).chmod(0o644)
     registry = folder / "registry.toml"
     partial = registry.with_suffix(".partial")
-    ordered = sorted([*kept, card], key=lambda each: (each.task, each.scale, not each.default, each.name))
-    partial.write_text(HEADER + "".join(as_toml(each) for each in ordered))
+    partial.write_text(text, encoding="utf-8")
     partial.replace(registry)
     for old in cards:
         if old.name == card.name and old.weights != card.weights:
@@ -184,18 +189,22 @@ def enter(card: Card, weights: Path, cards: Iterable[Card], folder: Path) -> Non
 
 def as_toml(card: Card) -> str:
     """A card as a [[model]] table."""
-    # JSON's strings, numbers and booleans are TOML's.
     plain = [
-        f"{field.name} = {json.dumps(value)}"
+        f"{field.name} = {_value(value)}"
         for field in fields(card)
         if field.name != "figures" and (value := getattr(card, field.name)) is not None
     ]
     tables = [
-        f"\n[model.figures.{json.dumps(name)}]\n"
+        f"\n[model.figures.{_value(name)}]\n"
         + "".join(
-            f"{kind} = {{ " + ", ".join(f"{k} = {json.dumps(v)}" for k, v in row.items()) + " }\n"
+            f"{kind} = {{ " + ", ".join(f"{k} = {_value(v)}" for k, v in row.items()) + " }\n"
             for kind, row in both.items()
         )
         for name, both in card.figures.items()
     ]
     return "\n[[model]]\n" + "\n".join(plain) + "\n" + "".join(tables)
+
+
+def _value(value: str | float) -> str:
+    """A string, number or boolean as TOML has it: as JSON does, but for surrogate pairs and a bare delete."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")

@@ -50,6 +50,26 @@ def test_a_card_survives_the_registry(card: Card) -> None:
     assert Card(**row) == card
 
 
+def test_whatever_a_recipe_says_survives_the_registry(card: Card, tmp_path: Path) -> None:
+    said = replace(card, data='Urlaub 🌧 "2024"\t\\ \x7f\x00', figures={"sommer ☀": card.figures["Rain100L"]})
+    enter(said, tmp_path / "best.safetensors", [], tmp_path)
+    (row,) = tomllib.loads((tmp_path / "registry.toml").read_text(encoding="utf-8"))["model"]
+    assert Card(**row) == said
+
+
+def test_a_registry_that_could_not_be_read_again_is_not_written(card: Card, tmp_path: Path) -> None:
+    (tmp_path / "registry.toml").write_text("as it was")
+    with pytest.raises(ValueError, match="Out of range float"):
+        enter(replace(card, figures=rows(new=float("nan"))), tmp_path / "best.safetensors", [], tmp_path)
+    assert (tmp_path / "registry.toml").read_text() == "as it was"
+    assert not (tmp_path / card.weights).exists()
+
+
+def test_figures_that_are_not_finite_are_refused(card: Card) -> None:
+    with pytest.raises(ShipError, match="not finite on new"):
+        check_restores(replace(card, figures=rows(new=float("nan"))), [NEW])
+
+
 def test_halo_and_pattern_survive_the_registry(card: Card) -> None:
     known = replace(card, halo=64, pattern="rggb")
     (row,) = tomllib.loads(as_toml(known))["model"]
