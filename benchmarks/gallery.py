@@ -18,8 +18,9 @@ from PIL import Image, ImageDraw
 from imaging.quality import psnr
 from models.build import load
 from models.registry import Card, cards
+from training.picture_files import Array
 from training.recipe import Recipe
-from training.validation import Array, examples, restored
+from training.validation import examples, restored
 
 SIDE = 320  # pixels of a cell of the sheet
 PER_SET = 2

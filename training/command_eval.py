@@ -8,6 +8,8 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+from training.arguments import at_least
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `unseam eval`."""
@@ -17,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data", default=os.environ.get("UNSEAM_DATA"), help="folder of the recipe's pictures")
     parser.add_argument("--weights", type=Path, help="other weights for the same network, such as a run's best")
-    parser.add_argument("--border", type=int, default=0, help="pixels left out on every side (with DIR)")
+    parser.add_argument("--border", type=at_least(0), default=0, help="pixels left out on every side (with DIR)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -37,7 +39,11 @@ def run(args: argparse.Namespace) -> int:
     if args.weights:
         load_weights(network, args.weights)
     if args.dir:
-        sets = {args.dir.name: evaluate(network, folder_examples(args.dir), device, args.border)}
+        sets = {
+            args.dir.resolve().name: evaluate(
+                network, folder_examples(args.dir, network.in_channels), device, args.border
+            )
+        }
     elif args.data:
         recipe = Recipe.named(card.recipe)
         sets = {

@@ -6,6 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
+from training.arguments import at_least, positive
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `unseam train`."""
@@ -17,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--run", type=Path, help="folder of the run (default runs/<name>); an existing one is gone on with"
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
-    parser.add_argument("--hours", type=float, help="end the schedule by then")
-    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--hours", type=positive, help="end the schedule by then")
+    parser.add_argument("--threads", type=at_least(1), help="CPU threads")
     parser.add_argument("--compile", action="store_true", help="compile the network first (worth it on a GPU)")
     parser.add_argument(
         "--init", type=Path, help="weights to start a new run from, in place of the recipe's `begins_from`"

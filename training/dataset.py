@@ -12,6 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from training.picture_files import read_8bit
+
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 
 
@@ -103,11 +105,10 @@ def _crop(photograph: Tensor, size: int, top: Tensor, left: Tensor, turn: Tensor
 
 
 def _read(path: Path, halve_above: int) -> Tensor:
-    with Image.open(path) as image:
-        rgb = image.convert("RGB")
-        if min(rgb.size) > halve_above:
-            rgb = rgb.reduce(2)
-        return torch.from_numpy(np.asarray(rgb).transpose(2, 0, 1).copy())
+    rgb = read_8bit(path)
+    if min(rgb.shape[:2]) > halve_above:
+        rgb = np.asarray(Image.fromarray(rgb).reduce(2))
+    return torch.from_numpy(rgb.transpose(2, 0, 1).copy())
 
 
 def without(paths: Sequence[Path], excluded: Iterable[Path]) -> list[Path]:

@@ -12,7 +12,8 @@ import torch
 from imaging.quality import luma, psnr, ssim
 from models.network import RestorationNetwork
 from training.dataset import DatasetError, pictures
-from training.validation import Array, Example, read, restored
+from training.picture_files import Array, read
+from training.validation import Example, restored
 
 
 @dataclass(frozen=True)
@@ -29,26 +30,50 @@ class Figures:
 def evaluate(
     network: RestorationNetwork, shown: Iterable[Example], device: torch.device, border: int = 0
 ) -> dict[str, Figures]:
-    """Measure the restored pictures and, where its size is the target's, the degraded ones as they came: by name."""
+    """Measure the restored pictures and, where its size is the target's, the degraded ones as they came: by name.
+
+    Raises DatasetError, with the picture's name, where it cannot be measured.
+    """
     after, before = [], []
     for example in shown:
-        after.append(compare(restored(network, example.degraded, device), example.target, border))
-        if example.degraded.shape == example.target.shape:
-            before.append(compare(example.degraded.clip(0, 1), example.target, border))
+        try:
+            after.append(compare(restored(network, example.degraded, device), example.target, border))
+            if example.degraded.shape == example.target.shape:
+                before.append(compare(example.degraded.clip(0, 1), example.target, border))
+        except ValueError as error:  # sizes that do not go together, or that SSIM and the border leave nothing of
+            raise DatasetError(f"{example.name}: {error}") from error
     if not after:
         raise DatasetError("there are no pictures to measure on")
     return {"restored": mean(after)} | ({"input": mean(before)} if before else {})
 
 
-def folder_examples(folder: Path) -> Iterator[Example]:
-    """Yield the pairs of a folder that holds input/ and target/ with equal file names (the extension may differ)."""
+def folder_examples(folder: Path, channels: int = 3) -> Iterator[Example]:
+    """Yield the pairs of a folder that holds input/ and target/ with equal names, folders in them included.
+
+    The extension may differ. `channels` is what the network takes.
+
+    Raises:
+        DatasetError: a half is missing, or a picture in one of them; or two pictures have one name.
+    """
     if not all((folder / half).is_dir() for half in ("input", "target")):
         raise DatasetError(f"{folder} needs two folders, input and target, with equal file names")
-    targets = {path.stem: path for path in pictures(folder / "target")}
-    for path in pictures(folder / "input"):
-        if path.stem not in targets:
-            raise DatasetError(f"{path} has no picture of that name in {folder / 'target'}")
-        yield Example(path.name, read(path), read(targets[path.stem]))
+    inputs, targets = _by_name(folder / "input"), _by_name(folder / "target")
+    for half, alone in (("target", inputs.keys() - targets.keys()), ("input", targets.keys() - inputs.keys())):
+        if alone:
+            raise DatasetError(f"{folder / half} lacks {', '.join(sorted(alone))}")
+    for name, path in inputs.items():
+        yield Example(name, read(path, channels), read(targets[name]))
+
+
+def _by_name(folder: Path) -> dict[str, Path]:
+    """The pictures of a folder by their paths in it, less the extension."""
+    found: dict[str, Path] = {}
+    for path in pictures(folder):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name in found:
+            raise DatasetError(f"{found[name]} and {path} have one name: which is meant?")
+        found[name] = path
+    return found
 
 
 def compare(image: Array, target: Array, border: int) -> list[float]:

@@ -10,16 +10,13 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 
 from imaging.quality import luma, psnr
 from models.network import RestorationNetwork
 from training import degradations
 from training.dataset import DatasetError, held_out, pictures
+from training.picture_files import Array, read
 from training.recipe import Recipe, ValidationSet
-
-Array = NDArray[np.float32]
 
 ENOUGH_DB: Final = 50.0
 HARMLESS_DB: Final = 39.0  # of pictures that need nothing: to keep them better is not worth restoring less
@@ -103,12 +100,6 @@ def quality(image: Array, target: Array, chosen: ValidationSet) -> float:
     if chosen.luma and target.shape[-1] == 3:
         image, target = luma(image), luma(target)
     return min(psnr(image, target, border=chosen.border), ENOUGH_DB)
-
-
-def read(path: Path) -> Array:
-    """Read a picture as (H, W, 3) in 0..1."""
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"), np.float32) / np.float32(255)
 
 
 @torch.inference_mode()

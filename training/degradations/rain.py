@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from training.dataset import read_pairs
 from training.degradations.draws import Draws
 from training.degradations.ranges import DegradationError, Range, check_range, check_shares
 from training.degradations.streaks import streaks
+from training.picture_files import read_8bit
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,6 @@ def _layers(folder: Path, held_out: tuple[str, ...], shares: tuple[tuple[str, fl
 
 def _layer(rainy: Path, clean: Path) -> NDArray[np.uint8]:
     """The rain alone, (H, W) uint8: of three channels, the one that was clipped least."""
-    with Image.open(rainy) as a, Image.open(clean) as b:
-        difference = np.asarray(a.convert("RGB"), np.int16) - np.asarray(b.convert("RGB"), np.int16)
+    difference = read_8bit(rainy).astype(np.int16) - read_8bit(clean)
     layer: NDArray[np.uint8] = difference.max(-1).clip(0, 255).astype(np.uint8)
     return layer
