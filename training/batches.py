@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +12,8 @@ from torch import Tensor
 from training import degradations
 from training.dataset import Photographs, held_out, pictures, without
 from training.recipe import Phase, Recipe
+
+Batches = Callable[[Phase, torch.Generator], tuple[Tensor, Tensor]]  # (input, target) of a phase's size
 
 
 class RecipeBatches:
@@ -19,7 +23,7 @@ class RecipeBatches:
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options = dict(recipe.degradation)
+        ours: dict[str, Any] = {}
         excluded = [
             path
             for chosen in recipe.validation
@@ -29,11 +33,12 @@ class RecipeBatches:
         if recipe.data.pairs is not None:
             pairs = data / recipe.data.pairs
             excluded += [pair.clean for pair in held_out(pairs, recipe.data.held_out)]
-            options |= {"pairs": pairs, "held_out": recipe.data.held_out}
+            ours = {"pairs": pairs, "held_out": recipe.data.held_out}
         clean = [path for folder in recipe.data.clean for path in pictures(data / folder)]
         self.photographs = Photographs(without(clean, excluded), device)
         self._degrade = {
-            phase.until: degradations.create(**options | phase.degradation) for phase in recipe.schedule.phases
+            phase.until: degradations.create(**ours | recipe.degradation_with(phase.degradation))
+            for phase in recipe.schedule.phases
         }
 
     def __call__(self, phase: Phase, generator: torch.Generator) -> tuple[Tensor, Tensor]:

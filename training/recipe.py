@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -23,7 +24,7 @@ class _Part(BaseModel):
 class Phase(_Part):
     """Crops of `patch` pixels in batches of `batch`, judged by `loss`, until this share of the run is done.
 
-    `degradation` changes fields of the recipe's: what is easier may come first.
+    `degradation` changes fields of the recipe's, and fields of its parts: what is easier may come first.
     """
 
     until: float = Field(gt=0, le=1)
@@ -34,10 +35,13 @@ class Phase(_Part):
 
 
 class Schedule(_Part):
-    """AdamW with a cosine from `lr` to `lr_last` after a linear warm-up; `ema` is the decay of the averaged weights."""
+    """AdamW with a cosine from `lr` to `lr_last` after a linear warm-up; `ema` is the decay of the averaged weights.
+
+    One phase at least, each until later than the one before.
+    """
 
     steps: PositiveInt
-    phases: tuple[Phase, ...]
+    phases: tuple[Phase, ...] = Field(min_length=1)
     lr: PositiveFloat
     lr_last: PositiveFloat = 1e-6
     warmup_steps: PositiveInt = 200
@@ -46,6 +50,13 @@ class Schedule(_Part):
     clip_norm: PositiveFloat = 0.5
     ema: float = Field(default=0.999, ge=0, lt=1)
     validate_every: PositiveInt = 500
+
+    @model_validator(mode="after")
+    def _one_after_the_other(self) -> Self:
+        ends = [phase.until for phase in self.phases]
+        if any(later <= earlier for earlier, later in pairwise(ends)):
+            raise ValueError(f"phases last until {', '.join(map(str, ends))}: each must end later than the one before")
+        return self
 
 
 class Data(_Part):
@@ -103,6 +114,10 @@ class Recipe(_Part):
     schedule: Schedule
     validation: tuple[ValidationSet, ...]
 
+    def degradation_with(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of the degradation, with those of a phase or a validation set changed."""
+        return _merged(self.degradation, changes)
+
     @classmethod
     def named(cls, name: str) -> Recipe:
         """Read one of the shipped recipes. Raises RecipeError for an unknown one, or one that goes by another name."""
@@ -123,3 +138,14 @@ class Recipe(_Part):
             return cls(**table)
         except (OSError, ValueError) as error:
             raise RecipeError(f"{path}: {error}") from error
+
+
+def _merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A table with changes; a table inside it is changed, not replaced."""
+    return {
+        **table,
+        **{
+            key: _merged(table[key], value) if isinstance(value, dict) and isinstance(table.get(key), dict) else value
+            for key, value in changes.items()
+        },
+    }

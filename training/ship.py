@@ -62,7 +62,7 @@ def card_of(
     """
     earlier = [card for card in cards if card.name == recipe.name]
     version = max((card.version for card in earlier), default=0) + 1
-    scale = int(recipe.degradation.get("scale", 1))
+    scale = create(recipe.network, recipe.config).scale
     rivals = [card for card in cards if (card.task, card.scale) == (recipe.task, scale) and card.name != recipe.name]
     return Card(
         name=recipe.name,

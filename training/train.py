@@ -14,18 +14,18 @@ from tqdm import tqdm
 from models.build import create, load_weights
 from training import checkpoint
 from training.average import Average
+from training.batches import Batches
 from training.beginning import Beginning, begin_from, begin_quietly
 from training.checkpoint import CheckpointError, Progress
 from training.curves import draw_curves
 from training.losses import LOSSES
-from training.recipe import Phase, Recipe
+from training.recipe import Recipe
+from training.rehearsal import rehearse
 from training.schedule import learning_rate, phase, share_done
 from training.validation import Validation
 
 SAVE_EVERY_S = 120
 LOSS_EVERY = 20  # reading the loss waits for the device, so not at every step
-
-Batches = Callable[[Phase, torch.Generator], tuple[Tensor, Tensor]]
 
 
 class TrainError(RuntimeError):
@@ -62,6 +62,7 @@ class Trainer:
             self.network.parameters(), lr=0.0, betas=recipe.schedule.betas, weight_decay=recipe.schedule.weight_decay
         )
         self.generator = torch.Generator().manual_seed(recipe.seed)
+        rehearse(recipe, self.network.scale, batches, validation)
         self.progress = Progress(began_from=beginning.name if beginning else None)
         run.mkdir(parents=True, exist_ok=True)
         if (run / checkpoint.CHECKPOINT).exists():

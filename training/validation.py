@@ -42,7 +42,7 @@ def examples(recipe: Recipe, chosen: ValidationSet, data: Path) -> Iterator[Exam
                 yield Example(pair.name, target if chosen.clean else read(pair.rainy), target)
         return
     assert chosen.folder is not None
-    degrade = degradations.create(**{**recipe.degradation, **chosen.degradation})
+    degrade = degradations.create(**recipe.degradation_with(chosen.degradation))
     for index, path in enumerate(pictures(data / chosen.folder, chosen.pictures)):
         target = read(path)
         target = target[: len(target) // chosen.multiple * chosen.multiple]

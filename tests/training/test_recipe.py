@@ -7,7 +7,7 @@ import pytest
 from models import registry
 from models.build import create
 from training import degradations
-from training.recipe import RECIPES, Recipe, RecipeError
+from training.recipe import RECIPES, Phase, Recipe, RecipeError, Schedule
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
@@ -19,7 +19,7 @@ def test_a_shipped_recipe_names_what_exists(path: Path) -> None:
         registry.find(recipe.begins_from)
     degradations.create(**recipe.degradation)
     for chosen in recipe.validation:
-        degradations.create(**{**recipe.degradation, **chosen.degradation})
+        degradations.create(**recipe.degradation_with(chosen.degradation))
 
 
 def test_a_field_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
@@ -40,3 +40,18 @@ def test_a_shipped_recipe_goes_by_the_name_of_its_file(tmp_path: Path, monkeypat
     monkeypatch.setattr("training.recipe.RECIPES", tmp_path)
     with pytest.raises(RecipeError, match="its name is 'ipt-v2-tiny-denoise'"):
         Recipe.named("mine")
+
+
+@pytest.mark.parametrize(("ends", "said"), [((), "at least 1"), ((0.5, 0.5), "end later"), ((1.0, 0.5), "end later")])
+def test_phases_that_would_not_be_reached_are_refused(ends: tuple[float, ...], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Schedule(steps=9, lr=1e-3, phases=tuple(Phase(until=end, patch=8, batch=1) for end in ends))
+
+
+def test_what_a_phase_changes_in_a_part_leaves_the_rest_of_the_part() -> None:
+    recipe = Recipe.named("ipt-v2-tiny-weather").model_copy(
+        update={"degradation": {"kind": "weather", "drops": {"fill": [0.1, 0.2], "shade": [0.3, 0.4]}}}
+    )
+    changed = recipe.degradation_with({"drops": {"shade": [0.5, 1.0]}, "snow_share": 0.1})
+    assert changed == {"kind": "weather", "drops": {"fill": [0.1, 0.2], "shade": [0.5, 1.0]}, "snow_share": 0.1}
+    assert recipe.degradation["drops"]["shade"] == [0.3, 0.4]

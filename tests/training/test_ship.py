@@ -153,3 +153,9 @@ def test_entering_replaces_the_same_name_and_keeps_the_others(card: Card, tmp_pa
     rows = tomllib.loads((folder / "registry.toml").read_text())["model"]
     assert [(row["name"], row["version"]) for row in rows] == [("other", 1), (card.name, 2)]
     assert {path.name for path in folder.iterdir()} == {"registry.toml", newer.weights}
+
+
+def test_a_card_has_the_scale_of_its_network_whatever_the_recipe_leaves_out(card: Card, tmp_path: Path) -> None:
+    recipe = Recipe.named("grl-tiny-upscale-x2").model_copy(update={"degradation": {"kind": "downscale"}})
+    made = card_of(recipe, tmp_path / "best.safetensors", figures(30.0), [card], commit="abc", license_note="")
+    assert made.scale == 2
