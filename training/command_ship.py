@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from models import registry
     from training.checkpoint import BEST
     from training.device import usable
+    from training.provenance import code
     from training.recipe import Recipe, RecipeError
     from training.ship import calibrated_halo, card_of, check_better, check_restores, enter, measure
 
@@ -36,13 +36,12 @@ def run(args: argparse.Namespace) -> int:
     recipe = Recipe.named(args.recipe)
     weights = (args.run or Path("runs") / recipe.name) / BEST
     figures = measure(recipe, weights, Path(args.data), usable(args.device))
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
     card = card_of(
         recipe,
         weights,
         figures,
         registry.cards(),
-        commit=commit.stdout.strip(),
+        commit=code(Path(__file__)),
         license_note=args.license_note,
         default=args.default,
     )
