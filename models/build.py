@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from models.network import RestorationNetwork
@@ -64,11 +65,18 @@ def load(card: Card) -> RestorationNetwork:
 
 
 def load_weights(network: RestorationNetwork, path: Path) -> None:
-    """Fill a network from a safetensors file of any float precision. Raises WeightsError where keys differ."""
-    state = {
-        key: value.to(torch.float32) if value.is_floating_point() else value for key, value in load_file(path).items()
-    }
+    """Fill a network from a safetensors file of any float precision.
+
+    Raises WeightsError for any other kind of file, and where keys or shapes differ.
+    """
     try:
+        state = {
+            key: value.to(torch.float32) if value.is_floating_point() else value
+            for key, value in load_file(path).items()
+        }
         network.load_state_dict(state)
-    except RuntimeError as error:
-        raise WeightsError(f"{path.name} does not fit {type(network).__name__}: {error}") from error
+    except SafetensorError as error:
+        raise WeightsError(f"{path.name} holds no weights as safetensors: {error}") from error
+    except RuntimeError as error:  # PyTorch lists every key, a line each
+        first = str(error).splitlines()[1].strip()[:200]
+        raise WeightsError(f"{path.name} does not fit {type(network).__name__}: {first}") from error

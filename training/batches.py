@@ -33,7 +33,8 @@ class RecipeBatches:
         if recipe.data.pairs is not None:
             pairs = data / recipe.data.pairs
             excluded += [pair.clean for pair in held_out(pairs, recipe.data.held_out)]
-            ours = {"pairs": pairs, "held_out": recipe.data.held_out}
+            if degradations.takes(recipe.degradation["kind"], "pairs"):  # others are validated on them alone
+                ours = {"pairs": pairs, "held_out": recipe.data.held_out}
         clean = [path for folder in recipe.data.clean for path in pictures(data / folder)]
         self.photographs = Photographs(without(clean, excluded), device)
         self._degrade = {

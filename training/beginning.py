@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -29,9 +30,13 @@ class Beginning:
         """Read a safetensors file, float16 as shipped or not.
 
         A shipped one tells its name; a run's best weights all lie in a file of the same name, so there it is the run's.
+        Raises BeginningError for any other kind of file.
         """
         name = path.resolve().parent.name if path.name == checkpoint.BEST else path.stem
-        return cls(name, {key: value.float() for key, value in load_file(path).items()})
+        try:
+            return cls(name, {key: value.float() for key, value in load_file(path).items()})
+        except SafetensorError as error:
+            raise BeginningError(f"{path} holds no weights as safetensors: {error}") from error
 
 
 def begin_quietly(network: nn.Module) -> None:

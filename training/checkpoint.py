@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -55,9 +55,8 @@ def alone_in(run: Path) -> Iterator[None]:
 
 def save(path: Path, progress: Progress, **parts: Any) -> None:
     """Write progress and the named state dicts to `path`."""
-    partial = path.with_suffix(".partial")
-    torch.save({"progress": vars(progress), **parts}, partial)
-    partial.replace(path)
+    with _replacing(path) as partial:
+        torch.save({"progress": vars(progress), **parts}, partial)
 
 
 def restore(path: Path) -> tuple[Progress, dict[str, Any]]:
@@ -73,12 +72,23 @@ def restore(path: Path) -> tuple[Progress, dict[str, Any]]:
 def save_weights(path: Path, state: dict[str, Tensor], began_from: str | None = None) -> None:
     """Write a state dict as float16 safetensors, the shipped form, and in them what the weights grew from."""
     metadata = {"began_from": began_from} if began_from else None
-    partial = path.with_suffix(".partial")
-    save_file({key: value.detach().half().contiguous().cpu() for key, value in state.items()}, partial, metadata)
-    partial.replace(path)
+    with _replacing(path) as partial:
+        save_file({key: value.detach().half().contiguous().cpu() for key, value in state.items()}, partial, metadata)
 
 
 def origin(path: Path) -> str | None:
     """What the weights in `path` grew from, as `save_weights` was told."""
     with safe_open(path, "pt") as file:
         return (file.metadata() or {}).get("began_from")
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Yield a file that becomes `path` if the block ends well. Raises OSError where it cannot be written."""
+    partial = path.with_suffix(".partial")
+    try:
+        yield partial
+    except (RuntimeError, SafetensorError) as error:  # of a full disk, PyTorch and safetensors tell in their own ways
+        partial.unlink(missing_ok=True)
+        raise OSError(f"{path} cannot be written: {str(error).partition(chr(10))[0]:.200}") from error
+    partial.replace(path)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,15 +33,20 @@ class Pair:
 
 
 def read_pairs(folder: Path) -> list[Pair]:
-    """Read `pairs.tsv` (columns rainy, clean, set; paths relative to `folder`)."""
+    """Read `pairs.tsv` (columns rainy, clean, set; paths relative to `folder`).
+
+    Raises:
+        DatasetError: it is not there, or a line lacks one of the three.
+    """
     table = folder / "pairs.tsv"
     if not table.is_file():
         raise DatasetError(f"{folder} has no pairs.tsv")
-    with table.open(newline="") as rows:
-        return [
-            Pair(row["rainy"], folder / row["rainy"], (folder / row["clean"]).resolve(), row["set"])
-            for row in csv.DictReader(rows, delimiter="\t")
-        ]
+    with table.open(newline="") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    for number, row in enumerate(rows, 2):
+        if missing := [column for column in ("rainy", "clean", "set") if not row.get(column)]:
+            raise DatasetError(f"{table}: line {number} lacks {', '.join(missing)}")
+    return [Pair(row["rainy"], folder / row["rainy"], (folder / row["clean"]).resolve(), row["set"]) for row in rows]
 
 
 def held_out(folder: Path, names: Iterable[str]) -> list[Pair]:
@@ -68,9 +74,21 @@ def pictures(folder: Path, names: Sequence[str] = ()) -> list[Path]:
         raise DatasetError(f"{folder} has no {', '.join(missing)}")
     if names:
         return [folder / name for name in names]
-    if not (found := sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)):
+    if not (found := sorted(path for path in _files(folder) if path.suffix.lower() in SUFFIXES)):
         raise DatasetError(f"{folder} has no pictures ({' '.join(sorted(SUFFIXES))})")
     return found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file of a folder and of the folders in it, linked ones too, each folder once."""
+    seen = set()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        if (real := Path(root).resolve()) in seen:  # a link back up
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        yield from (Path(root, name) for name in names)
 
 
 class Photographs:

@@ -6,15 +6,18 @@ import tomllib
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 RECIPES = Path(__file__).parent / "recipes"
 
 
 class RecipeError(ValueError):
     """The recipe cannot be used; the text says why."""
+
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class _Part(BaseModel):
@@ -45,8 +48,8 @@ class Schedule(_Part):
     lr: PositiveFloat
     lr_last: PositiveFloat = 1e-6
     warmup_steps: PositiveInt = 200
-    betas: tuple[float, float] = (0.9, 0.99)
-    weight_decay: float = 1e-4
+    betas: tuple[Beta, Beta] = (0.9, 0.99)
+    weight_decay: float = Field(default=1e-4, ge=0)
     clip_norm: PositiveFloat = 0.5
     ema: float = Field(default=0.999, ge=0, lt=1)
     validate_every: PositiveInt = 500
@@ -113,6 +116,13 @@ class Recipe(_Part):
     degradation: dict[str, Any]
     schedule: Schedule
     validation: tuple[ValidationSet, ...]
+
+    @field_validator("degradation")
+    @classmethod
+    def _of_a_kind(cls, degradation: dict[str, Any]) -> dict[str, Any]:
+        if "kind" not in degradation:
+            raise ValueError("it needs a kind")
+        return degradation
 
     def degradation_with(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """The options of the degradation, with those of a phase or a validation set changed."""

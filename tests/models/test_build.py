@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from models import registry
-from models.build import NETWORKS, BuildError, WeightsError, configs, create, load
+from models.build import NETWORKS, BuildError, WeightsError, configs, create, load, load_weights
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -44,3 +45,14 @@ def test_unknown_networks_and_configurations_are_answered_with_those_there_are()
         create("resnet", "tiny")
     with pytest.raises(BuildError, match="small"):
         create("ipt_v2", "enormous")
+
+
+def test_weights_that_do_not_fit_are_told_in_a_line(tmp_path: Path) -> None:
+    network = create("ipt_v2", "tiny")
+    save_file({"weight": torch.ones(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(WeightsError, match=r"other\.safetensors does not fit IPTV2: Missing key") as caught:
+        load_weights(network, tmp_path / "other.safetensors")
+    assert len(str(caught.value)) < 300
+    (tmp_path / "checkpoint.pt").write_bytes(b"PK")
+    with pytest.raises(WeightsError, match=r"checkpoint\.pt holds no weights as safetensors"):
+        load_weights(network, tmp_path / "checkpoint.pt")

@@ -75,3 +75,12 @@ def test_pictures_that_a_recipe_is_validated_on_are_not_trained_on(tmp_path: Pat
     aside = aside.model_copy(update={"pictures": ("wight.png",)})
     with pytest.raises(DatasetError, match="wight"):
         RecipeBatches(read.model_copy(update={"validation": (aside,)}), tmp_path, torch.device("cpu"))
+
+
+def test_pairs_are_held_out_of_what_is_not_trained_on_them(tmp_path: Path) -> None:
+    read = recipe(tmp_path, "{}")
+    Image.new("RGB", (48, 40), (255, 255, 255)).save(tmp_path / "clean" / "white.png")
+    (tmp_path / "pairs.tsv").write_text("rainy\tclean\tset\na.png\tclean/white.png\tmine\n")
+    data = read.data.model_copy(update={"pairs": ".", "held_out": ("a.png",)})
+    draw = RecipeBatches(read.model_copy(update={"data": data}), tmp_path, torch.device("cpu"))
+    assert len(draw.photographs.photographs) == 1

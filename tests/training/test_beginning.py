@@ -72,3 +72,9 @@ def test_a_beginning_is_told_by_its_run_or_its_file(tmp_path: Path, file: str, n
     path.parent.mkdir(parents=True)
     save_file({"weight": torch.ones(1)}, path)
     assert Beginning.read(path).name == name
+
+
+def test_a_file_that_is_no_safetensors_is_no_beginning(tmp_path: Path) -> None:
+    torch.save({"weight": torch.ones(1)}, tmp_path / "checkpoint.pt")
+    with pytest.raises(BeginningError, match=r"checkpoint\.pt holds no weights as safetensors"):
+        Beginning.read(tmp_path / "checkpoint.pt")

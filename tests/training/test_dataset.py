@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from training.dataset import DatasetError, Photographs, held_out, pictures, without
+from training.dataset import DatasetError, Photographs, held_out, pictures, read_pairs, without
 
 
 @pytest.fixture
@@ -52,3 +52,17 @@ def test_a_pair_to_hold_out_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert [pair.set for pair in held_out(tmp_path, ["a.png"])] == ["mine"]
     with pytest.raises(DatasetError, match=r"pairs\.tsv has no aa\.png to hold out"):
         held_out(tmp_path, ["a.png", "aa.png"])
+
+
+def test_a_pair_that_lacks_a_column_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pairs.tsv").write_text("rainy\tclean\na.png\tb.png\n")
+    with pytest.raises(DatasetError, match=r"pairs\.tsv: line 2 lacks set"):
+        read_pairs(tmp_path)
+
+
+def test_pictures_of_linked_folders_are_seen_once(paths: list[Path], tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "there").symlink_to(tmp_path)
+    assert {path.name for path in pictures(linked)} == {path.name for path in paths}
+    assert len(pictures(linked)) == len(paths)

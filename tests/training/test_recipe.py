@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,3 +56,16 @@ def test_what_a_phase_changes_in_a_part_leaves_the_rest_of_the_part() -> None:
     changed = recipe.degradation_with({"drops": {"shade": [0.5, 1.0]}, "snow_share": 0.1})
     assert changed == {"kind": "weather", "drops": {"fill": [0.1, 0.2], "shade": [0.5, 1.0]}, "snow_share": 0.1}
     assert recipe.degradation["drops"]["shade"] == [0.3, 0.4]
+
+
+@pytest.mark.parametrize("wrong", [{"betas": (0.9, 1.5)}, {"weight_decay": -1.0}])
+def test_a_schedule_that_the_optimizer_would_not_take_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Schedule(steps=9, lr=1e-3, phases=(Phase(until=1, patch=8, batch=1),), **wrong)
+
+
+def test_a_degradation_without_a_kind_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text((RECIPES / "ipt-v2-tiny-denoise.toml").read_text().replace('kind = "noise"', "sigma = [1, 2]"))
+    with pytest.raises(RecipeError, match=r"degradation\n.*it needs a kind"):
+        Recipe.read(path)

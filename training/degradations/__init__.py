@@ -37,17 +37,26 @@ DEGRADATIONS = {
 }
 
 
+def takes(kind: str, name: str) -> bool:
+    """Whether the degradation `kind` has a field of this name. Raises DegradationError for an unknown kind."""
+    return name in {field.name for field in fields(_default(kind))}
+
+
 def create(kind: str, **options: Any) -> Degradation:
     """Build the degradation `kind` of DEGRADATIONS from a recipe's options: lists are ranges, tables are parts.
 
     A part is a field that is a degradation itself (`[degradation.snow]`); the fields its table leaves out keep the
     values that the whole gives it. Raises DegradationError for an unknown kind or field, or a value not allowed.
     """
+    made: Degradation = _changed(kind, _default(kind), options)
+    return made
+
+
+def _default(kind: str) -> Any:
     if kind not in DEGRADATIONS:
         raise DegradationError(f"there is no degradation {kind!r}; there are {', '.join(DEGRADATIONS)}")
     module, _, name = DEGRADATIONS[kind].rpartition(".")
-    made: Degradation = _changed(kind, getattr(import_module(module), name)(), options)
-    return made
+    return getattr(import_module(module), name)()
 
 
 def _changed(name: str, part: Any, options: dict[str, Any]) -> Any:
@@ -61,6 +70,13 @@ def _changed(name: str, part: Any, options: dict[str, Any]) -> Any:
             raise DegradationError(f"{name} has no field {key!r}; it has {', '.join(known)}")
         if isinstance(value, dict):
             changes[key] = _changed(f"{name}.{key}", getattr(part, key), value)
+        elif is_dataclass(getattr(part, key)):
+            raise DegradationError(f"{name}.{key} takes a table, not {value}")
         else:
-            changes[key] = tuple(value) if isinstance(value, list) else value
+            changes[key] = _frozen(value)
     return replace(part, **changes)  # type: ignore[type-var]
+
+
+def _frozen(value: Any) -> Any:
+    """A value of TOML as the dataclasses have it: tuples for lists, in lists too."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -6,6 +6,7 @@ grey, clipped at white: rainy - clean of one pair is a layer that can fall on an
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -49,6 +50,8 @@ class Rain:
         check_shares(self)
         check_range("gain", self.gain, 0, 4)
         check_range("veil", self.veil, 0, 1)
+        if not (isinstance(self.set_shares, tuple) and self.set_shares and all(map(_is_share, self.set_shares))):
+            raise DegradationError(f"set_shares must be pairs of a set's name and its share, not {self.set_shares}")
 
     def __call__(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Make (rainy, clean) of `clean` (B, 3, H, W) in 0..1."""
@@ -65,6 +68,14 @@ class Rain:
             draws.chosen(self.veil_share, batch) & (rain.amax((1, 2, 3), True) > 0)
         )
         return ((1 - veil) * clean + veil * 0.85 + rain).clamp(0, 1), clean
+
+
+def _is_share(pair: object) -> bool:
+    """Whether this is a name with a share above 0: as a recipe may have written anything there."""
+    match pair:
+        case (str(), int() | float() as share):
+            return 0 < share < math.inf
+    return False
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, is_dataclass
 import pytest
 import torch
 
-from training.degradations import DEGRADATIONS, create
+from training.degradations import DEGRADATIONS, create, takes
 from training.degradations.ranges import DegradationError
 
 # Rain is laid on from pairs that a user has; it is tested beside its own module.
@@ -122,3 +122,12 @@ def test_a_part_keeps_what_its_whole_gives_it() -> None:
 def test_nonsense_is_refused_when_it_is_made(kind: str, options: dict, said: str) -> None:
     with pytest.raises(DegradationError, match=said):
         create(kind, **options)
+
+
+def test_a_part_takes_a_table() -> None:
+    with pytest.raises(DegradationError, match=r"weather\.drops takes a table, not 3"):
+        create("weather", drops=3)
+
+
+def test_it_is_known_which_degradations_take_pairs() -> None:
+    assert [kind for kind in DEGRADATIONS if takes(kind, "pairs")] == ["rain"]

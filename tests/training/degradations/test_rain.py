@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from training.degradations import create
 from training.degradations.rain import Rain
 from training.degradations.ranges import DegradationError
 
@@ -58,3 +59,17 @@ def test_drawn_rain_needs_no_pairs_and_only_adds_light() -> None:
 def test_a_crop_larger_than_a_layer_is_refused(pairs: Path) -> None:
     with pytest.raises(DegradationError, match=r"28x28 crop .* \[24, 32\]"):
         only_layers(pairs)(torch.zeros(1, 3, 28, 28), torch.Generator())
+
+
+def test_ones_own_sets_are_named_as_a_recipe_writes_them(pairs: Path) -> None:
+    table = pairs / "pairs.tsv"
+    table.write_text(table.read_text().replace("rain100L", "mine"))
+    rain = create("rain", pairs=pairs, set_shares=[["mine", 1.0]], clean_share=0, drawn_share=0, veil_share=0)
+    rainy, _ = rain(torch.zeros(4, 3, 8, 8), torch.Generator().manual_seed(0))
+    assert torch.all(rainy > 0.1)
+
+
+@pytest.mark.parametrize("shares", [[], [["mine"]], [["mine", -1]], ["mine", 1.0], 3, [["mine", "all"]]])
+def test_shares_that_are_none_are_refused(shares: object) -> None:
+    with pytest.raises(DegradationError, match="set_shares must be pairs"):
+        create("rain", set_shares=shares)
