@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -92,7 +93,7 @@ class Trainer:
                 loss = self._step(forward, share)
                 progress.elapsed_s = time.monotonic() - started
                 bar.update()
-                if progress.step % LOSS_EVERY == 0:
+                if progress.step % LOSS_EVERY == 0 or math.isnan(progress.loss):  # a history has no NaN
                     self._check_finite([loss])
                     progress.see_loss(loss.item())
                     bar.set_postfix(loss=f"{progress.loss:.5f}", refresh=False)
@@ -105,7 +106,8 @@ class Trainer:
                 if stopped:
                     bar.write(f"stopped at step {progress.step}, and saved in {self.run}")
                     raise KeyboardInterrupt
-            bar.write(self._validate())
+            if not progress.history or progress.history[-1]["step"] < progress.step:
+                bar.write(self._validate())
             self._save()
         return progress
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -119,7 +120,7 @@ def test_a_time_limit_ends_the_schedule(data: Path, tmp_path: Path) -> None:
 def test_a_run_that_diverged_keeps_nothing_of_it(data: Path, tmp_path: Path) -> None:
     diverged = trainer(data, tmp_path / "run", 2)
     next(diverged.network.parameters()).data.fill_(float("nan"))
-    with pytest.raises(TrainError, match="run has diverged by step 2; lower the recipe's lr"):
+    with pytest.raises(TrainError, match="run has diverged by step 1; lower the recipe's lr"):
         diverged.train()
     assert not list((tmp_path / "run").iterdir())
 
@@ -179,3 +180,30 @@ def test_a_folder_that_is_trained_in_is_not_trained_in_twice(tmp_path: Path) -> 
         raise AssertionError("two runs in one folder")
     with alone_in(tmp_path / "run"):
         pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_said_and_what_was_saved_stays(data: Path, tmp_path: Path) -> None:
+    begun = trainer(data, tmp_path / "run", 2)
+    begun._save()
+    saved = (tmp_path / "run" / "checkpoint.pt").read_bytes()
+    (tmp_path / "run" / "checkpoint.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"checkpoint\.pt cannot be written: "):
+        begun._save()
+    assert (tmp_path / "run" / "checkpoint.pt").read_bytes() == saved
+
+
+def test_a_run_is_validated_once_at_its_end_and_not_again(data: Path, tmp_path: Path) -> None:
+    trainer(data, tmp_path / "run", 2).train()
+    history = trainer(data, tmp_path / "run", 2).train().history
+    assert [row["step"] for row in history] == [2]
+
+
+def test_a_history_is_json_from_the_first_step_on(data: Path, tmp_path: Path) -> None:
+    trainer(data, tmp_path / "run", 2).train()
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    (row,) = json.loads((tmp_path / "run" / "history.json").read_text(), parse_constant=refuse)
+    assert row["loss"] > 0

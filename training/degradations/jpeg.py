@@ -126,6 +126,7 @@ def _quantise(planes: Tensor, table: Tensor) -> Tensor:
     transform = _dct(planes.device)
     blocks = planes.view(batch, channels, height // 8, 8, width // 8, 8).transpose(3, 4)
     coefficients = blocks.reshape(batch, -1, 64) @ transform.T
+    coefficients = (coefficients * 8 + 0.5).floor() / 8  # eighths are what libjpeg's integers hold
     steps = table[:, None]
     levels = coefficients / steps
     # Halves go away from zero, as in libjpeg: flat blocks of whole pixel values meet them often.
