@@ -12,7 +12,8 @@ FROM python AS dependencies
 ARG EXTRAS=gpu
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
-RUN python3 -m venv /opt/unseam && /opt/unseam/bin/pip install 'setuptools>=77'
+# wheel-stub: what TensorRT's packages are built with, which fetch the libraries from pypi.nvidia.com.
+RUN python3 -m venv /opt/unseam && /opt/unseam/bin/pip install 'setuptools>=77' wheel-stub
 # Dependencies change seldom and code often: each is a layer of its own, so that a change is rebuilt and sent in seconds.
 # Wheels that lie in docker/wheels are taken before the index's.
 COPY docker/wheels wheels

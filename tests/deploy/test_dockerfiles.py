@@ -51,6 +51,12 @@ def test_runtimes_report_nothing_to_their_makers(name: str) -> None:
     assert "printf 0 > /var/lib/unseam/intel/openvino_telemetry" in text
 
 
+def test_a_gpu_image_has_what_tensorrts_packages_are_built_with_before_them() -> None:
+    text = (ROOT / "docker" / "worker.Dockerfile").read_text()
+    assert "--no-build-isolation" in text
+    assert re.search(r"pip install .*\bwheel-stub\b", text[: text.index("COPY pyproject.toml")])
+
+
 def test_the_default_images_of_the_stack_are_those_of_the_dockerfiles() -> None:
     stack = "".join(path.read_text() for path in (ROOT / "deploy").glob("*.yml"))
     defaults = set(re.findall(r"\$\{(?:PYTHON|CUDA)_IMAGE:-([^}]+)\}", stack))
