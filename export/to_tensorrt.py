@@ -49,12 +49,7 @@ def build(trt: ModuleType, graph: Path, timing_cache: Path | None = None) -> byt
     if not parser.parse_from_file(str(graph)):
         faults = "; ".join(_fault(parser.get_error(index)) for index in range(parser.num_errors))
         raise EngineError(f"{trt.__name__} {trt.__version__} cannot parse {graph.name}: {faults}")
-    config = builder.create_builder_config()
-    tiles = network.get_input(0)
-    profile = builder.create_optimization_profile()
-    largest = largest_batch(tiles.shape[-1])
-    profile.set_shape(tiles.name, *((batch, *tiles.shape[1:]) for batch in (1, max(1, largest // 2), largest)))
-    config.add_optimization_profile(profile)
+    config = configured(trt, builder, network.get_input(0))
     if timing_cache:
         known = timing_cache.read_bytes() if timing_cache.is_file() else b""
         config.set_timing_cache(config.create_timing_cache(known), ignore_mismatch=False)
@@ -64,6 +59,17 @@ def build(trt: ModuleType, graph: Path, timing_cache: Path | None = None) -> byt
     if timing_cache:
         _write(timing_cache, bytes(config.get_timing_cache().serialize()))
     return bytes(plan)
+
+
+def configured(trt: ModuleType, builder: Any, tiles: Any) -> Any:
+    """The builder's configuration for a network of this input: any batch up to the largest, float32 in float32."""
+    config = builder.create_builder_config()
+    config.clear_flag(trt.BuilderFlag.TF32)  # set by default; its 10 bits would cost the parity with the network
+    profile = builder.create_optimization_profile()
+    largest = largest_batch(tiles.shape[-1])
+    profile.set_shape(tiles.name, *((batch, *tiles.shape[1:]) for batch in (1, max(1, largest // 2), largest)))
+    config.add_optimization_profile(profile)
+    return config
 
 
 def cached(trt: ModuleType, graph: Path, gpu: str) -> Path:
@@ -101,7 +107,7 @@ def _fault(error: Any) -> str:
 def _key(trt: ModuleType, graph: Path, gpu: str) -> str:
     """One digest of everything a plan depends on."""
     batches = f"up to {MAX_BATCH} tiles, {MAX_PIXELS} pixels"
-    parts = (file_sha256(graph), trt.__name__, trt.__version__, gpu, batches, plugin.identity(trt))
+    parts = (file_sha256(graph), trt.__name__, trt.__version__, gpu, batches, "no TF32", plugin.identity(trt))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

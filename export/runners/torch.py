@@ -37,11 +37,7 @@ def save(subject: Subject, path: Path, precision: Precision = "fp32") -> None:
 
 def load(path: Path, *, device: str = "cpu", threads: int | None = None) -> Runner:
     """Build the network; tiles of any multiple of its lattice. See `export.runners.load`."""
-    if cuda_index(device, "torch") is not None and not torch.cuda.is_available():
-        raise BackendError(f"torch cannot use {device} here: it sees no CUDA device")
-    if threads is not None:
-        torch.set_num_threads(threads)
-    network = lower(fold(read(path)), precision(path)).to(device)
+    network = _network(path, device, threads)
     compute = torch.compile(network.restore, dynamic=False) if device != "cpu" else network.restore
 
     def run(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -61,11 +57,20 @@ def load(path: Path, *, device: str = "cpu", threads: int | None = None) -> Runn
 
 def load_segments(path: Path, *, device: str = "cpu", threads: int | None = None) -> Mapping[str, Run]:
     """The network of a file written by `save`, segment by segment. See `export.staged.open_runs`."""
-    if threads is not None:
-        torch.set_num_threads(threads)
-    network = lower(fold(read(path)), precision(path)).to(device)
+    network = _network(path, device, threads)
     assert isinstance(network, SegmentedNetwork)
     return segment_runs(network)
+
+
+def _network(path: Path, device: str, threads: int | None) -> RestorationNetwork:
+    """The network of a file, on the device and in its precision. Raises BackendError without such a device."""
+    if cuda_index(device, "torch") is not None:
+        if not torch.cuda.is_available():
+            raise BackendError(f"torch cannot use {device} here: it sees no CUDA device")
+        torch.backends.cudnn.allow_tf32 = False  # by default convolutions, and they alone, round to TF32
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return lower(fold(read(path)), precision(path)).to(device)
 
 
 def segment_runs(network: SegmentedNetwork) -> Mapping[str, Run]:

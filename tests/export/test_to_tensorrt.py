@@ -38,6 +38,14 @@ def test_large_tiles_come_in_small_batches(tmp_path: Path, side: int, batch: int
     assert to_tensorrt.build(trt, saved(tmp_path, "Relu", side))
 
 
+def test_float32_is_computed_in_float32(small: Path) -> None:
+    builder = trt.Builder(trt.Logger(trt.Logger.ERROR))
+    assert builder.create_builder_config().get_flag(trt.BuilderFlag.TF32), "the builder's own choice"
+    network = builder.create_network(0)
+    tiles = network.add_input("input", trt.float32, (-1, 3, 16, 16))
+    assert not to_tensorrt.configured(trt, builder, tiles).get_flag(trt.BuilderFlag.TF32)
+
+
 def test_an_operator_that_is_not_supported_is_named(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"tensorrt_rtx .* cannot parse 16\.onnx: Det at "):
         to_tensorrt.build(trt, saved(tmp_path, "Det"))
