@@ -20,6 +20,7 @@ from export.parity import Expected, Figures, Tiles
 from export.precision import lower
 from export.runners import BackendError, Runner
 from export.to_onnx import ExportError
+from export.to_tensorrt import EngineError
 from models.network import RestorationNetwork
 
 _RUNS: Final = 2  # timed, after the parity check has warmed up
@@ -67,7 +68,7 @@ def prove(
 
     Raises:
         ExportError: an answer is not the network's; the message names the first layer that differs.
-        BackendError, EngineError: a backend is not installed, cannot run here, or takes no such graph.
+        BackendError: a backend is not installed or cannot run here; as EngineError, it takes no such graph.
     """
     shape = candidate.tile, candidate.trained.in_channels
     inputs = parity.halved(*shape) if alone else parity.tiles(*shape)
@@ -137,6 +138,8 @@ def _runner(backend: Backend, candidate: Candidate, threads: int) -> Runner | No
         return runners.load(backend, path, threads=threads)
     try:
         return runners.load(backend, candidate.graph, device="cuda")
+    except EngineError:
+        raise  # there is a GPU
     except BackendError:
         if backend != "tensorrt-rtx" or not find_spec("tensorrt_rtx"):
             raise  # TensorRT itself builds on a GPU only

@@ -83,7 +83,7 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
     Raises:
         ExportError: a graph is not the network; the message names the first layer that differs.
         BackendError: a backend is not installed or cannot run here.
-        EngineError: TensorRT takes no such graph.
+        EngineError: TensorRT takes no such graph, or fails at it on the GPU that is there.
     """
     on_step("folding")
     network, folded = subject.model, fold(subject.model)

@@ -16,13 +16,14 @@ from typing import Any, Final
 
 from export import plugin
 from export.manifest import file_sha256
+from export.runners import BackendError
 
 MAX_BATCH: Final = 8
 MAX_PIXELS: Final = MAX_BATCH * 512 * 512  # a plan claims its memory for the largest batch, whether that comes or not
 
 
-class EngineError(ValueError):
-    """TensorRT cannot parse or build a graph; the message is its own."""
+class EngineError(BackendError):
+    """TensorRT is there and cannot parse, build or load a graph; the message is its own."""
 
 
 def largest_batch(side: int) -> int:

@@ -63,6 +63,8 @@ def load(backend: str, path: Path, *, device: str = "cpu", threads: int | None =
         runner: Runner = module.load(path, device=device, threads=threads or confined())
     except ModuleNotFoundError as error:
         raise BackendError(f"the {backend} backend needs the package {error.name}, which is not installed") from error
+    except ImportError as error:  # bindings without their libraries, say
+        raise BackendError(f"the {backend} backend is installed and does not load: {error}") from error
     return runner
 
 

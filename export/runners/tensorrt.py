@@ -12,25 +12,35 @@ from cuda.bindings import runtime as cuda
 from numpy.typing import NDArray
 
 from export.runners import BackendError, Runner, cuda_index
-from export.to_tensorrt import cached, largest_batch
+from export.to_tensorrt import EngineError, cached, largest_batch
 from imaging.errors import OutOfMemory
 
 PACKAGE = "tensorrt"
 
 
 def load(path: Path, *, device: str = "cuda", threads: int | None = None, package: str = PACKAGE) -> Runner:
-    """Make the engine of an ONNX graph; batches beyond the plan's largest run in parts. See `export.runners.load`."""
-    trt = import_module(package)
+    """Make the engine of an ONNX graph; batches beyond the plan's largest run in parts. See `export.runners.load`.
+
+    Raises EngineError, a BackendError, whatever fails where TensorRT and a GPU are there: another backend may do.
+    """
     index = cuda_index(device, package)
     if index is None:
         raise BackendError(f"the {package} backend runs on cuda or cuda:N, not on cpu")
-    gpu = _gpu(index)
+    try:
+        trt = import_module(package)
+        gpu = _gpu(index)
+        return _Execution(trt, _engine(trt, path, gpu, index), index)
+    except (OutOfMemory, RuntimeError, TypeError, OSError) as error:  # TypeError: what the bindings make of a null
+        raise EngineError(f"{package} cannot load {path} on {device}: {error}") from error
+
+
+def _engine(trt: ModuleType, path: Path, gpu: str, index: int) -> Any:
     _checked(cuda.cudaSetDevice(index))
     plan = cached(trt, path, gpu).read_bytes()
     engine = trt.Runtime(trt.Logger(trt.Logger.ERROR)).deserialize_cuda_engine(plan)
     if engine is None:
-        raise BackendError(f"{package} cannot load the plan of {path} on {gpu}")
-    return _Execution(trt, engine, index)
+        raise EngineError(f"{trt.__name__} cannot load the plan of {path} on {gpu}")
+    return engine
 
 
 class _Execution:
