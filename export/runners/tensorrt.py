@@ -11,7 +11,8 @@ import numpy as np
 from cuda.bindings import runtime as cuda
 from numpy.typing import NDArray
 
-from export.runners import BackendError, Runner, cuda_index
+from export.runners import BackendError, Runner, activations, cuda_index
+from export.runners.gpu import checked, described
 from export.to_tensorrt import EngineError, cached, largest_batch
 from imaging.errors import OutOfMemory
 
@@ -28,14 +29,14 @@ def load(path: Path, *, device: str = "cuda", threads: int | None = None, packag
         raise BackendError(f"the {package} backend runs on cuda or cuda:N, not on cpu")
     try:
         trt = import_module(package)
-        gpu = _gpu(index)
+        gpu = described(index)
         return _Execution(trt, _engine(trt, path, gpu, index), index)
     except (OutOfMemory, RuntimeError, TypeError, OSError) as error:  # TypeError: what the bindings make of a null
         raise EngineError(f"{package} cannot load {path} on {device}: {error}") from error
 
 
 def _engine(trt: ModuleType, path: Path, gpu: str, index: int) -> Any:
-    _checked(cuda.cudaSetDevice(index))
+    checked(cuda.cudaSetDevice(index))
     plan = cached(trt, path, gpu).read_bytes()
     engine = trt.Runtime(trt.Logger(trt.Logger.ERROR)).deserialize_cuda_engine(plan)
     if engine is None:
@@ -44,66 +45,55 @@ def _engine(trt: ModuleType, path: Path, gpu: str, index: int) -> Any:
 
 
 class _Execution:
-    """One engine with its stream and its buffers on the device, sized for the largest batch."""
+    """One engine with its stream and its buffers on the device, sized for the largest batch.
+
+    The memory between the layers is shared with all engines of the device.
+    """
 
     def __init__(self, trt: ModuleType, engine: Any, index: int) -> None:
-        self._index = index
-        self._engine, self._context = engine, engine.create_execution_context()
+        self._index, self._engine = index, engine
+        self._buffers: dict[str, Any] = {}
+        self._context = engine.create_execution_context(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
+        if self._context is None:
+            raise OutOfMemory("there is no room on the GPU for another engine")
+        self._activations, self._bytes = activations.of(index), engine.device_memory_size_v2
+        self._activations.reserve(self._bytes)
         names = [engine.get_tensor_name(place) for place in range(engine.num_io_tensors)]
         modes = {name: engine.get_tensor_mode(name) for name in names}
         self._input = next(name for name in names if modes[name] == trt.TensorIOMode.INPUT)
         self._output = next(name for name in names if modes[name] == trt.TensorIOMode.OUTPUT)
-        self._stream = _checked(cuda.cudaStreamCreate())
+        self._stream = checked(cuda.cudaStreamCreate())
         self._batch = largest_batch(engine.get_tensor_shape(self._input)[-1])
-        self._buffers = {name: _checked(cuda.cudaMalloc(self._batch * self._bytes_of_one(name))) for name in names}
-        for name, address in self._buffers.items():
-            self._context.set_tensor_address(name, int(address))
+        for name in names:
+            self._buffers[name] = checked(cuda.cudaMalloc(self._batch * self._bytes_of_one(name)))
+            self._context.set_tensor_address(name, int(self._buffers[name]))
 
     def __call__(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `export.runners.Runner`."""
-        _checked(cuda.cudaSetDevice(self._index))  # the calling thread's own setting
+        checked(cuda.cudaSetDevice(self._index))  # the calling thread's own setting
         restored = np.empty((len(tiles), *self._engine.get_tensor_shape(self._output)[1:]), dtype=np.float32)
         for start in range(0, len(tiles), self._batch):
             part = slice(start, start + self._batch)
-            self._run(np.ascontiguousarray(tiles[part]), restored[part])
+            with self._activations.held(self._bytes) as address:
+                self._context.set_device_memory(address, self._bytes)
+                self._run(np.ascontiguousarray(tiles[part]), restored[part])
         return restored
 
     def _run(self, tiles: NDArray[np.float32], restored: NDArray[np.float32]) -> None:
         device, host = cuda.cudaMemcpyKind.cudaMemcpyHostToDevice, cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost
         self._context.set_input_shape(self._input, tiles.shape)
-        _checked(
-            cuda.cudaMemcpyAsync(self._buffers[self._input], tiles.ctypes.data, tiles.nbytes, device, self._stream)
-        )
+        checked(cuda.cudaMemcpyAsync(self._buffers[self._input], tiles.ctypes.data, tiles.nbytes, device, self._stream))
         if not self._context.execute_async_v3(int(self._stream)):
             raise OutOfMemory(f"TensorRT could not run {len(tiles)} tiles")
-        _checked(
+        checked(
             cuda.cudaMemcpyAsync(restored.ctypes.data, self._buffers[self._output], restored.nbytes, host, self._stream)
         )
-        _checked(cuda.cudaStreamSynchronize(self._stream))
+        checked(cuda.cudaStreamSynchronize(self._stream))
 
     def _bytes_of_one(self, name: str) -> int:
         """Bytes of one tile of an input or output, float32."""
         return 4 * int(np.prod(self._engine.get_tensor_shape(name)[1:]))
 
     def __del__(self) -> None:
-        for address in getattr(self, "_buffers", {}).values():
+        for address in self._buffers.values():
             cuda.cudaFree(address)
-
-
-def _gpu(index: int) -> str:
-    """Name, compute capability and driver of a GPU. Raises BackendError where there is none."""
-    error, properties = cuda.cudaGetDeviceProperties(index)
-    if error != cuda.cudaError_t.cudaSuccess:
-        raise BackendError(f"there is no GPU {index} here: {error.name}")
-    driver = _checked(cuda.cudaDriverGetVersion())
-    return f"{properties.name.decode()} sm{properties.major}{properties.minor} driver {driver}"
-
-
-def _checked(answer: tuple[Any, ...]) -> Any:
-    """The value of a CUDA call. Raises OutOfMemory, or RuntimeError with CUDA's own name for what went wrong."""
-    error, *values = answer
-    if error == cuda.cudaError_t.cudaErrorMemoryAllocation:
-        raise OutOfMemory("the GPU's memory is full")
-    if error != cuda.cudaError_t.cudaSuccess:
-        raise RuntimeError(f"CUDA: {error.name}")
-    return values[0] if values else None
