@@ -207,7 +207,7 @@ def load(path: Path) -> Manifest:
             f"{path} was altered after the export (its sha256 does not match its content): export again"
         )
     for part in manifest.files:
-        _check_file(path.parent / part.file, part.sha256)
+        check_file(path.parent / part.file, part.sha256)
     return manifest
 
 
@@ -215,6 +215,14 @@ def file_sha256(path: Path) -> str:
     """The sha256 of a file, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_file(path: Path, sha256: str) -> None:
+    """Raise ManifestError if a file is not there, or is not what it was at the export."""
+    if not path.is_file():
+        raise ManifestError(f"{path} is missing: export again")
+    if file_sha256(path) != sha256:
+        raise ManifestError(f"{path} was altered after the export (its sha256 differs): export again")
 
 
 def _parse(path: Path) -> Manifest:
@@ -235,10 +243,3 @@ def _parse(path: Path) -> Manifest:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "manifest"
         raise ManifestError(f"{path} is no valid manifest: {where}: {first['msg']}") from error
-
-
-def _check_file(path: Path, sha256: str) -> None:
-    if not path.is_file():
-        raise ManifestError(f"{path} is missing: export again")
-    if file_sha256(path) != sha256:
-        raise ManifestError(f"{path} was altered after the export (its sha256 differs): export again")

@@ -118,12 +118,13 @@ def open_runs(
 ) -> Mapping[str, Run]:
     """The runner of each stage, by name: ONNX Runtime's, but for torch, which computes them with the network itself.
 
-    `load` opens one graph, as `export.runners.load`. Raises BackendError.
+    `load` opens one graph, as `export.runners.load`. Raises BackendError; ManifestError if a graph is another by now.
     """
     if backend == "torch":
         torch = import_module("export.runners.torch")  # by name: it needs a package that is not everywhere
         runs: Mapping[str, Run] = torch.load_segments(folder / "weights.safetensors", device=device, threads=threads)
         return runs
     return {
-        stage.name: load("onnx", folder / stage.file, device=device, threads=threads) for stage in description.stages
+        stage.name: load("onnx", folder / stage.file, device=device, threads=threads, sha256=stage.sha256)
+        for stage in description.stages
     }

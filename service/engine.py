@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export import runners
+from export.manifest import File, ManifestError
 from export.runners import BackendError, Runner
 from export.staged import open_runs
 from imaging import flow, mosaic, staged
@@ -22,6 +24,7 @@ from imaging.restoration import Run, read, restore
 from imaging.stages import Layout
 from imaging.tiling import Plan
 from service.catalogue import Artifact
+from service.errors import NotReady
 from service.observation import BatchObserver, StageObserver, observed
 from service.planning import TILE_UNIT_PIXELS, Course, chart, in_segments, tile_units
 from service.segmented import Segmented
@@ -108,14 +111,17 @@ class Engine:
     ) -> Array:
         """Restore (H, W, C), values 0..1, to (scale * H, scale * W, C'); `pattern` is that of the course.
 
-        An exact course is begun anew with smaller tiles where a single one does not fit in memory. `through` is for
-        plans of one pass alone.
+        An exact course is begun anew with smaller tiles where a single one does not fit in memory. A tile whose graph
+        was not opened before the artifact was replaced goes through the segments. `through` is for plans of one pass
+        alone.
 
-        Raises what `imaging.restoration.restore` raises; UnsupportedImage if the network takes other channels.
+        Raises what `imaging.restoration.restore` raises; UnsupportedImage if the network takes other channels;
+        NotReady if the artifact was replaced since the start and there are no segments for the picture.
         """
         self._check(image.shape[2])
         rows, columns = mosaic.offset(pattern, self.manifest.pattern)
         begun = mosaic.begun_earlier(image, rows, columns)
+        course = self._passable(course, *begun.shape[:2])
         common: dict[str, Any] = {
             "batch": self._options.batch,
             "in_channels": self.manifest.in_channels,
@@ -162,12 +168,26 @@ class Engine:
         whole = mosaic.begun_earlier(image, *mosaic.offset(pattern, self.manifest.pattern))
         return run(read(whole, plan, positions, self.manifest.in_channels))
 
+    def _passable(self, course: Course, height: int, width: int) -> Course:
+        """The course itself, or one through segments for a picture of this size where it needs a graph that is gone."""
+        if isinstance(course, Plan):
+            try:
+                self._runner(self.backend, course.tile_shape[0])
+            except NotReady as error:
+                segments = in_segments(self._artifact, self.backend)
+                if not segments or min(height, width) < segments.shortest:
+                    raise
+                log.warning("%s", error)
+                return segments.layout(height, width)
+        return course
+
     def _open_segments(self, load: Callable[..., Any]) -> Mapping[str, flow.Run]:
         description, options = self._artifact.staged, self._options
         assert description
-        return open_runs(
-            description, self._folder, self.backend, device=options.device, threads=options.threads, load=load
-        )
+        with self._as_at_the_start():
+            return open_runs(
+                description, self._folder, self.backend, device=options.device, threads=options.threads, load=load
+            )
 
     def _check(self, channels: int) -> None:
         taken = self.manifest.in_channels
@@ -199,15 +219,29 @@ class Engine:
         raise BackendError(f"{self.manifest.name} runs on no backend here: {'; '.join(faults)}")
 
     def _runner(self, backend: str, side: int) -> Runner:
-        path = self._file(backend, side)
+        file, options = self._file(backend, side), self._options
+        path = self._folder / file.file
         if path not in self._runners:
-            options = self._options
-            self._runners[path] = self._load(backend, path, device=options.device, threads=options.threads)
+            with self._as_at_the_start():
+                self._runners[path] = self._load(
+                    backend, path, device=options.device, threads=options.threads, sha256=file.sha256
+                )
         return self._runners[path]
 
-    def _file(self, backend: str, side: int) -> Path:
+    def _file(self, backend: str, side: int) -> File:
         if backend != "torch":
-            return self._folder / self.manifest.graph(side).file
+            return self.manifest.graph(side)
         if self.manifest.weights is None:
             raise BackendError(f"{self.manifest.name} was exported without the weights that the torch backend needs")
-        return self._folder / self.manifest.weights.file
+        return self.manifest.weights
+
+    @contextmanager
+    def _as_at_the_start(self) -> Iterator[None]:
+        """Open files that are still those of the manifest: answers under one name come from one network."""
+        try:
+            yield
+        except ManifestError as error:
+            raise NotReady(
+                f"{self.manifest.name} was exported anew, and this process has the former one: it has to be restarted.",
+                retry_after_s=60,
+            ) from error

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from export.cores import confined
+from export.manifest import check_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +45,9 @@ class Runner(Protocol):
         ...
 
 
-def load(backend: str, path: Path, *, device: str = "cpu", threads: int | None = None) -> Runner:
+def load(
+    backend: str, path: Path, *, device: str = "cpu", threads: int | None = None, sha256: str | None = None
+) -> Runner:
     """Make the runner of one model file, warm enough to call.
 
     Args:
@@ -52,12 +55,16 @@ def load(backend: str, path: Path, *, device: str = "cpu", threads: int | None =
         path: the file the backend reads: `Manifest.graph(tile).file`, or `Manifest.weights.file` for torch.
         device: `cpu`, `cuda` or `cuda:N`.
         threads: CPU threads for one call; by default the runtime's own choice, or as many as this process has cores.
+        sha256: of the file, as its manifest has it; None opens whatever is there.
 
     Raises:
         BackendError: the backend is unknown, not installed, or cannot use the device.
+        ManifestError: the file is not the one of this sha256, or is gone.
     """
     if backend not in MODULES:
         raise BackendError(f"unknown backend {backend!r}; there are {', '.join(MODULES)}")
+    if sha256:
+        check_file(path, sha256)
     try:
         module = import_module(MODULES[backend])
         runner: Runner = module.load(path, device=device, threads=threads or confined())

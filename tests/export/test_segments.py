@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -53,6 +54,14 @@ def test_torch_and_onnx_segments_agree(exported) -> None:
     by_torch = restore(picture, segment_runs(network), plan)
     by_onnx = restore(picture, staged.open_runs(description, folder, threads=1), plan)
     assert np.abs(by_torch - by_onnx).max() < 4e-5
+
+
+def test_a_segment_that_was_replaced_since_its_description_was_read_is_not_opened(exported, tmp_path) -> None:
+    _, folder, description = exported
+    replaced = shutil.copytree(folder, tmp_path / "replaced")
+    (replaced / description.stages[-1].file).write_bytes(b"another network")
+    with pytest.raises(ManifestError, match="altered after the export"):
+        staged.open_runs(description, replaced)
 
 
 def test_every_segment_says_what_it_costs(exported) -> None:

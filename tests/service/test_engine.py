@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import small_networks
 from service_bench import Inverter, manifest
 
-from export.manifest import Graph, Manifest
+from export import runners
+from export.manifest import Graph, Manifest, file_sha256
 from export.runners import BackendError
 from imaging.errors import OutOfMemory, PlanError, UnsupportedImage
 from imaging.mosaic import PATTERNS
 from service.catalogue import Artifact
 from service.engine import Engine, Options
-from service.planning import cut, tile_units
+from service.errors import NotReady
+from service.planning import cut, mode, tile_units
 
 DIGEST = "0" * 64
 
@@ -144,3 +148,42 @@ def test_a_picture_with_colours_is_no_mosaic(tmp_path: Path) -> None:
     engine = Engine(Artifact(tmp_path, ladder(64, **fields)), load=lambda *_, **__: sorter)
     with pytest.raises(UnsupportedImage, match="A mosaic is a grey picture"):
         engine.restore(np.zeros((8, 8, 3), np.float32), engine.chart(8, 8))
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Manifest:
+    graphs = []
+    for tile in (64, 256):
+        (tmp_path / f"{tile}.onnx").write_bytes(b"the network of the first export")
+        graphs.append(Graph(tile=tile, file=f"{tile}.onnx", sha256=file_sha256(tmp_path / f"{tile}.onnx"), nodes=1))
+    return manifest(graphs=tuple(graphs))
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_tile_opened_late_is_of_the_same_export_as_the_others_or_refused(
+    tmp_path: Path, exported: Manifest, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    backend = SimpleNamespace(load=lambda path, **_: Inverter())
+    monkeypatch.setattr(runners, "import_module", lambda name: backend)
+    engine = Engine(Artifact(tmp_path, exported))
+    if gone:
+        (tmp_path / "256.onnx").unlink()
+    else:
+        (tmp_path / "256.onnx").write_bytes(b"another network")
+    small, large = (np.zeros((side, side, 3), np.float32) for side in (64, 256))
+    engine.restore(small, engine.chart(64, 64))
+    with pytest.raises(NotReady, match=r"exported anew.*restarted"):
+        engine.restore(large, engine.chart(256, 256))
+
+
+def test_a_tile_whose_graph_was_replaced_goes_through_the_segments_opened_before(tmp_path: Path) -> None:
+    small_networks.write(tmp_path, (64, 128))
+    artifact = Artifact.read(tmp_path / "small")
+    engine, former = (Engine(artifact, Options(threads=1)) for _ in range(2))
+    engine.warm()
+    picture = np.random.default_rng(0).random((128, 128, 3), dtype=np.float32)
+    course = engine.chart(128, 128)
+    assert mode(course) == "whole"
+    wanted = former.restore(picture, course)
+    (tmp_path / "small" / artifact.manifest.graph(128).file).write_bytes(b"another network")
+    assert np.abs(engine.restore(picture, course) - wanted).max() * 255 < 0.01
