@@ -38,6 +38,7 @@ def build(trt: ModuleType, graph: Path, timing_cache: Path | None = None) -> byt
         trt: the module `tensorrt` (builds on a GPU only) or `tensorrt_rtx` (builds anywhere, for RTX cards).
         graph: the ONNX file.
         timing_cache: file that keeps what the builder measured, read and written; builds after the first are faster.
+            One of another GPU or version is left alone.
 
     Raises:
         EngineError: an operator or a shape is not supported, or the build failed.
@@ -51,13 +52,12 @@ def build(trt: ModuleType, graph: Path, timing_cache: Path | None = None) -> byt
         faults = "; ".join(_fault(parser.get_error(index)) for index in range(parser.num_errors))
         raise EngineError(f"{trt.__name__} {trt.__version__} cannot parse {graph.name}: {faults}")
     config = configured(trt, builder, network.get_input(0))
-    if timing_cache:
-        known = timing_cache.read_bytes() if timing_cache.is_file() else b""
-        config.set_timing_cache(config.create_timing_cache(known), ignore_mismatch=False)
+    timings = config.create_timing_cache(_read(timing_cache)) if timing_cache else None
+    timed = timings is not None and config.set_timing_cache(timings, ignore_mismatch=False)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise EngineError(f"{trt.__name__} {trt.__version__} cannot build {graph.name}: {logger.last_error}")
-    if timing_cache:
+    if timing_cache and timed:
         _write(timing_cache, bytes(config.get_timing_cache().serialize()))
     return bytes(plan)
 
@@ -89,7 +89,7 @@ def cached(trt: ModuleType, graph: Path, gpu: str) -> Path:
         folder / f"{graph.parent.name}-{graph.stem}-{trt.__name__}-{trt.__version__}-{_key(trt, graph, gpu)[:16]}.plan"
     )
     if not plan.is_file():
-        _write(plan, build(trt, graph, None if trt.__name__ == "tensorrt_rtx" else folder / "timing.cache"))
+        _write(plan, build(trt, graph, _timings(trt, folder, gpu)))
     return plan
 
 
@@ -129,6 +129,17 @@ def _log(trt: ModuleType) -> Any:
                 self.last_error = message
 
     return Log()
+
+
+def _timings(trt: ModuleType, folder: Path, gpu: str) -> Path | None:
+    """Where the measurements of one GPU and version are kept; none for RTX, whose plans are finished where they run."""
+    if trt.__name__ == "tensorrt_rtx":
+        return None
+    return folder / f"timing-{trt.__version__}-{hashlib.sha256(gpu.encode()).hexdigest()[:16]}.cache"
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
 
 
 def _write(path: Path, content: bytes) -> None:

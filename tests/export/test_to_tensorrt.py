@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import onnx
 import pytest
@@ -64,6 +65,53 @@ def test_a_plan_is_built_once_for_each_graph_and_gpu(
     assert to_tensorrt.cached(trt, small, "one GPU") != first
     assert first.parent.stat().st_mode & 0o077 == 0
     assert trt.__version__ in first.name
+
+
+class Timings:
+    """A timing cache as TensorRT has it: attached only where it was measured on this GPU."""
+
+    def __init__(self, content: bytes, mine: bool) -> None:
+        self.content, self.mine = content, mine
+
+    def serialize(self) -> bytes:
+        return self.content + b" and more"
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_measurements_of_another_gpu_do_not_spoil_a_build(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mine: bool
+) -> None:
+    attached: list[Timings] = []
+
+    def attach(_: object, cache: Timings, ignore_mismatch: bool) -> bool:
+        attached.extend([cache] if cache.mine else [])
+        return cache.mine
+
+    monkeypatch.setattr(trt.IBuilderConfig, "create_timing_cache", lambda _, content: Timings(content, mine))
+    monkeypatch.setattr(trt.IBuilderConfig, "set_timing_cache", attach)
+    monkeypatch.setattr(trt.IBuilderConfig, "get_timing_cache", lambda _: attached[0] if attached else None)
+    (tmp_path / "timing.cache").write_bytes(b"measured")
+    assert to_tensorrt.build(trt, small, tmp_path / "timing.cache")
+    assert (tmp_path / "timing.cache").read_bytes() == (b"measured and more" if mine else b"measured")
+
+
+def test_each_gpu_and_version_has_its_own_measurements(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = set()
+
+    def build(_: object, __: Path, timing_cache: Path) -> bytes:
+        used.add(timing_cache)
+        return b"plan"
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(to_tensorrt, "build", build)
+    monkeypatch.setattr(to_tensorrt.plugin, "identity", lambda _: "no plugin")
+    for version, gpu in (("11.3", "one GPU"), ("11.4", "one GPU"), ("11.4", "another GPU")):
+        module = ModuleType("tensorrt")
+        module.__version__ = version  # type: ignore[attr-defined]
+        to_tensorrt.cached(module, small, gpu)
+    assert len(used) == 3
 
 
 def test_without_a_gpu_the_runner_says_so(small: Path) -> None:
