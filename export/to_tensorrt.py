@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from export import plugin
+from export import plugin, storage
 from export.manifest import file_sha256
 from export.runners import BackendError
 
@@ -74,7 +74,7 @@ def configured(trt: ModuleType, builder: Any, tiles: Any) -> Any:
 
 
 def cached(trt: ModuleType, graph: Path, gpu: str) -> Path:
-    """The plan of a graph on this machine, built if its cache does not have it.
+    """The plan of a graph on this machine, built if its cache does not have it, by one process at a time.
 
     Args:
         trt: `tensorrt` or `tensorrt_rtx`.
@@ -85,11 +85,11 @@ def cached(trt: ModuleType, graph: Path, gpu: str) -> Path:
         EngineError: as `build`.
     """
     folder = cache_folder()
-    plan = (
-        folder / f"{graph.parent.name}-{graph.stem}-{trt.__name__}-{trt.__version__}-{_key(trt, graph, gpu)[:16]}.plan"
-    )
+    plan = folder / f"{graph.stem}-{trt.__name__}-{trt.__version__}-{_key(trt, graph, gpu)[:16]}.plan"
     if not plan.is_file():
-        _write(plan, build(trt, graph, _timings(trt, folder, gpu)))
+        with storage.locked(folder, plan.name):
+            if not plan.is_file():  # another process may have built it meanwhile
+                _write(plan, build(trt, graph, _timings(trt, folder, gpu)))
     return plan
 
 
@@ -145,5 +145,11 @@ def _read(path: Path) -> bytes:
 def _write(path: Path, content: bytes) -> None:
     """Write the file whole or not at all."""
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-    Path(file.name).replace(path)
+        written = Path(file.name)
+        try:
+            file.write(content)
+            file.flush()
+            written.replace(path)
+        except BaseException:
+            written.unlink()
+            raise

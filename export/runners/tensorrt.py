@@ -36,9 +36,14 @@ def load(path: Path, *, device: str = "cuda", threads: int | None = None, packag
 
 
 def _engine(trt: ModuleType, path: Path, gpu: str, index: int) -> Any:
+    """The engine of the cached plan; where that one is damaged, of a new one."""
     checked(cuda.cudaSetDevice(index))
-    plan = cached(trt, path, gpu).read_bytes()
-    engine = trt.Runtime(trt.Logger(trt.Logger.ERROR)).deserialize_cuda_engine(plan)
+    runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
+    plan = cached(trt, path, gpu)
+    engine = runtime.deserialize_cuda_engine(plan.read_bytes())
+    if engine is None:
+        plan.unlink(missing_ok=True)
+        engine = runtime.deserialize_cuda_engine(cached(trt, path, gpu).read_bytes())
     if engine is None:
         raise EngineError(f"{trt.__name__} cannot load the plan of {path} on {gpu}")
     return engine

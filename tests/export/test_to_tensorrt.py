@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import errno
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -112,6 +116,48 @@ def test_each_gpu_and_version_has_its_own_measurements(
         module.__version__ = version  # type: ignore[attr-defined]
         to_tensorrt.cached(module, small, gpu)
     assert len(used) == 3
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return to_tensorrt.cache_folder()
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_graph_has_one_plan_wherever_it_lies(small: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "new" / small.name
+    moved.parent.mkdir()
+    shutil.copy(small, moved)
+    assert to_tensorrt.cached(trt, moved, "one GPU") == to_tensorrt.cached(trt, small, "one GPU")
+
+
+@pytest.mark.usefixtures("cache")
+def test_of_several_that_want_the_same_plan_one_builds_it(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+
+    def build(*_: object) -> bytes:
+        built.append(1)
+        time.sleep(0.2)
+        return b"plan"
+
+    monkeypatch.setattr(to_tensorrt, "build", build)
+    with ThreadPoolExecutor(3) as pool:
+        plans = {*pool.map(lambda _: to_tensorrt.cached(trt, small, "one GPU"), range(3))}
+    assert (len(plans), len(built)) == (1, 1)
+
+
+def test_a_plan_for_which_the_disk_has_no_room_leaves_nothing_behind(
+    small: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(to_tensorrt, "build", lambda *_: b"plan")
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        to_tensorrt.cached(trt, small, "one GPU")
+    assert not [path for path in cache.iterdir() if path.suffix != ".lock"]
 
 
 def test_without_a_gpu_the_runner_says_so(small: Path) -> None:

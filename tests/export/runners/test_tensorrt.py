@@ -3,7 +3,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -148,6 +148,30 @@ def test_a_gpu_without_room_for_an_engine_leaves_the_place_to_another_backend(
             opened(monkeypatch, Engine(gpu, larger))
     tiles = np.zeros((1, 3, SIDE, SIDE), dtype=np.float32)
     np.testing.assert_array_equal(run(tiles), 1 - tiles)
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize("mended", [True, False])
+def test_a_damaged_plan_is_built_again_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mended: bool) -> None:
+    plan, built = tmp_path / "16.plan", []
+
+    def cached(*_: Any) -> Path:
+        if not plan.is_file():
+            built.append(plan)
+            plan.write_bytes(b"whole" if mended else b"damaged")
+        return plan
+
+    plan.write_bytes(b"damaged")
+    engine = object()
+    runtime = SimpleNamespace(deserialize_cuda_engine=lambda content: engine if content == b"whole" else None)
+    monkeypatch.setattr(trt, "Runtime", lambda logger: runtime)
+    monkeypatch.setattr(backend, "cached", cached)
+    if mended:
+        assert backend._engine(trt, Path("16.onnx"), "a GPU", 0) is engine
+    else:
+        with pytest.raises(EngineError, match="cannot load the plan"):
+            backend._engine(trt, Path("16.onnx"), "a GPU", 0)
+    assert len(built) == 1
 
 
 @pytest.fixture
