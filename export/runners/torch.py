@@ -6,9 +6,10 @@ The weights file is self-contained: its safetensors header names the network and
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import numpy as np
 import torch
@@ -27,6 +28,9 @@ from models import build
 from models.network import RestorationNetwork
 from models.segments import Segment, SegmentedNetwork
 
+# The CPU's allocator has no error class of its own: what it says on Linux, and on Windows.
+_NO_MEMORY: Final = ("can't allocate memory", "not enough memory")
+
 
 def save(subject: Subject, path: Path, precision: Precision = "fp32") -> None:
     """Write the weights, in float32, with all that `load` has to know."""
@@ -41,16 +45,8 @@ def load(path: Path, *, device: str = "cpu", threads: int | None = None) -> Runn
     compute = torch.compile(network.restore, dynamic=False) if device != "cpu" else network.restore
 
     def run(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
-        try:
-            with torch.inference_mode():
-                return compute(torch.from_numpy(tiles).to(device)).float().cpu().numpy()
-        except torch.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
-            raise OutOfMemory(str(error)) from error
-        except RuntimeError as error:
-            if "not enough memory" in str(error):  # the CPU allocator has no error class of its own
-                raise OutOfMemory(str(error)) from error
-            raise
+        with _running():
+            return compute(torch.from_numpy(tiles).to(device)).float().cpu().numpy()
 
     return run
 
@@ -79,13 +75,25 @@ def segment_runs(network: SegmentedNetwork) -> Mapping[str, Run]:
 
     def runner(segment: Segment) -> Run:
         def run(*maps: NDArray[np.float32]) -> NDArray[np.float32]:
-            with torch.inference_mode():
-                answer = segment.compute(*(torch.from_numpy(one).to(device) for one in maps))
-            return answer.cpu().numpy()
+            with _running():
+                return segment.compute(*(torch.from_numpy(one).to(device) for one in maps)).cpu().numpy()
 
         return run
 
     return {segment.name: runner(segment) for segment in network.segments()}
+
+
+@contextmanager
+def _running() -> Iterator[None]:
+    """Without gradients, and with imaging's error for memory that runs out."""
+    try:
+        with torch.inference_mode():
+            yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and not any(sign in str(error) for sign in _NO_MEMORY):
+            raise
+        torch.cuda.empty_cache()
+        raise OutOfMemory(str(error)) from error
 
 
 def read(path: Path) -> RestorationNetwork:

@@ -3,12 +3,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.lib.stride_tricks import as_strided
 
 from export import runners
 from export.runners import torch as backend
 from export.subject import Subject
+from imaging.errors import OutOfMemory
 
 TILE = 64
 
@@ -17,6 +20,33 @@ TILE = 64
 def weights(subject: Subject, tmp_path: Path) -> Path:
     backend.save(subject, tmp_path / "weights.safetensors")
     return tmp_path / "weights.safetensors"
+
+
+def test_memory_that_runs_out_is_imagings_error_for_tiles_and_for_segments(weights: Path) -> None:
+    endless = 10**10  # more than there are addresses for, of one tile again and again
+    one = np.zeros((3, TILE, TILE), np.float32)
+    with pytest.raises(OutOfMemory, match="can't allocate memory"):
+        runners.load("torch", weights)(as_strided(one, (endless, *one.shape), (0, *one.strides)))
+    first = next(iter(backend.load_segments(weights).values()))
+    picture = one.transpose(1, 2, 0)
+    with pytest.raises(OutOfMemory, match="can't allocate memory"):
+        first(as_strided(picture, (endless, *picture.shape), (0, *picture.strides)))
+
+
+@pytest.mark.parametrize("text", ["CUDA out of memory", "a kernel failed"])
+def test_of_cudas_errors_a_full_memory_alone_is_imagings(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    full = text == "CUDA out of memory"
+
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError(text) if full else RuntimeError(text)
+
+    (first, *_) = backend.load_segments(weights).values()
+    monkeypatch.setattr(torch, "from_numpy", fail)
+    for run in (runners.load("torch", weights), first):
+        with pytest.raises(OutOfMemory if full else RuntimeError, match=text):
+            run(np.zeros((1, 3, TILE, TILE), np.float32))
 
 
 @pytest.mark.parametrize("load", [runners.load, lambda _, path, device: backend.load_segments(path, device=device)])
