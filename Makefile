@@ -47,7 +47,7 @@ gallery: setup
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 # A worker for each.
-GPUS ?= $(shell nvidia-smi --list-gpus 2>/dev/null | grep -c .)
+GPUS ?= $(shell nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU [0-9]')
 
 up:
 	@test $(GPUS) -gt 0 || { echo "nvidia-smi lists no GPU here; make up-cpu does without" >&2; exit 2; }

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 DOCKER = Path(__file__).parents[2] / "docker"
+LISTS_TWO = """\
+echo "GPU 0: NVIDIA H100 (UUID: GPU-0)"
+echo "  MIG 1g.10gb     Device  0: (UUID: MIG-0)"
+echo "  MIG 1g.10gb     Device  1: (UUID: MIG-1)"
+echo "GPU 1: NVIDIA H100 (UUID: GPU-1)"
+"""
 
 
 def test_a_setting_is_read_from_a_file(tmp_path: Path) -> None:
@@ -30,10 +37,31 @@ def host(tmp_path: Path) -> dict[str, str]:
     """Two GPUs, and a worker that tells its device and works until its input ends."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name, script in (("nvidia-smi", "echo GPU 0; echo GPU 1"), ("unseam", 'echo "$@"; exec cat')):
+    for name, script in (("nvidia-smi", LISTS_TWO), ("unseam", 'echo "$@"; exec cat')):
         (programs / name).write_text(f"#!/bin/sh\n{script}\n")
         (programs / name).chmod(0o755)
     return {"PATH": f"{programs}:{os.environ['PATH']}", "GPU_LOCKS": str(tmp_path)}
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo Failed to initialize NVML: Driver/library version mismatch; exit 18", "version mismatch"),
+        ("echo No devices found.", "No devices found"),
+    ],
+)
+def test_what_nvidia_smi_complains_of_is_no_gpu(host: dict[str, str], script: str, said: str) -> None:
+    (Path(host["GPU_LOCKS"]) / "bin" / "nvidia-smi").write_text(f"#!/bin/sh\n{script}\n")
+    _, complaint = _start(host).communicate(timeout=10)
+    assert complaint.startswith("there is no GPU here")
+    assert said in complaint
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_a_stack_is_made_with_as_many_workers_as_there_are_gpus(host: dict[str, str]) -> None:
+    command = ["make", "--dry-run", "up"]
+    done = subprocess.run(command, cwd=DOCKER.parent, env=host, capture_output=True, text=True, check=True, timeout=60)
+    assert "WORKERS=2 deploy/prepare gpu" in done.stdout
 
 
 def _start(host: dict[str, str]) -> subprocess.Popen[str]:
