@@ -7,6 +7,7 @@ Exception
 │   └── ImageTooLarge               over a limit, judged from the header (HTTP 413)
 ├── PlanError(ValueError)           tile, halo and lattice do not go together
 ├── OutOfMemory(MemoryError)        a runner's device memory is full: the batch is halved
+├── DeviceLost(RuntimeError)        a runner's device answers this process no more
 ├── InvalidResult(RuntimeError)     a runner answered with the wrong shape or with NaN
 └── Cancelled                       the caller asked to stop
 """
@@ -44,6 +45,10 @@ class PlanError(ValueError):
 
 class OutOfMemory(MemoryError):  # noqa: N818
     """The device's memory is full. Runners raise it in place of their runtime's own error."""
+
+
+class DeviceLost(RuntimeError):  # noqa: N818
+    """The device failed in a way that ends all work of this process on it. Another process may find it well."""
 
 
 class InvalidResult(RuntimeError):  # noqa: N818

@@ -40,7 +40,8 @@ class Runner(Protocol):
     def __call__(self, tiles: NDArray[np.float32], /) -> NDArray[np.float32]:
         """Restore (N, C, T, T), values in [0, 1], to (N, C', scale * T, scale * T); any N >= 1.
 
-        Raises imaging's OutOfMemory if the batch does not fit: fewer tiles at once may.
+        Raises imaging's OutOfMemory if the batch does not fit: fewer tiles at once may. Raises DeviceLost where no
+        further call would succeed.
         """
         ...
 

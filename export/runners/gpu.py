@@ -7,16 +7,19 @@ from typing import Any
 from cuda.bindings import runtime as cuda
 
 from export.runners import BackendError
-from imaging.errors import OutOfMemory
+from imaging.errors import DeviceLost, OutOfMemory
 
 
 def checked(answer: tuple[Any, ...]) -> Any:
-    """The value of a CUDA call. Raises OutOfMemory, or RuntimeError with CUDA's own name for what went wrong."""
+    """The value of a CUDA call. Raises OutOfMemory, or DeviceLost with CUDA's own name for what went wrong.
+
+    Most other failures leave CUDA's context unusable, and ours all come from calls that are right.
+    """
     error, *values = answer
     if error == cuda.cudaError_t.cudaErrorMemoryAllocation:
         raise OutOfMemory("the GPU's memory is full")
     if error != cuda.cudaError_t.cudaSuccess:
-        raise RuntimeError(f"CUDA: {error.name}")
+        raise DeviceLost(f"CUDA: {error.name}")
     return values[0] if values else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from export.runners import BackendError, Runner, cuda_index
-from imaging.errors import OutOfMemory
+from imaging.errors import DeviceLost, OutOfMemory
 
 # What ONNX Runtime's messages hold when an allocation failed; it has no error class of its own for that.
 _NO_MEMORY = (
@@ -24,6 +25,9 @@ _NO_MEMORY = (
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
 )
+
+# Numbers of CUDA's errors from 700 on are of kernels that went wrong (700: an illegal address): no call succeeds after.
+_LOST = re.compile(r"CUDA failure 7\d\d\b")
 
 _AS_REQUESTED = 1  # of ONNX Runtime's two ways for an arena to grow; the other one doubles it
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -56,6 +60,8 @@ def load(path: Path, *, device: str = "cpu", threads: int | None = None) -> Runn
         try:
             restored: NDArray[np.float32] = session.run(None, inputs)[0]
         except Exception as error:
+            if _LOST.search(str(error)):
+                raise DeviceLost(str(error)) from error
             if not any(sign in str(error) for sign in _NO_MEMORY):
                 raise
             _empty_the_arenas(session, inputs, index)

@@ -22,7 +22,7 @@ from export.manifest import Precision
 from export.precision import lower
 from export.runners import BackendError, Runner, cuda_index
 from export.subject import Subject, make_config
-from imaging.errors import OutOfMemory
+from imaging.errors import DeviceLost, OutOfMemory
 from imaging.flow import Run
 from models import build
 from models.network import RestorationNetwork
@@ -85,10 +85,12 @@ def segment_runs(network: SegmentedNetwork) -> Mapping[str, Run]:
 
 @contextmanager
 def _running() -> Iterator[None]:
-    """Without gradients, and with imaging's error for memory that runs out."""
+    """Without gradients, and with imaging's errors for memory that runs out and for a GPU that is lost."""
     try:
         with torch.inference_mode():
             yield
+    except torch.AcceleratorError as error:
+        raise DeviceLost(str(error)) from error
     except RuntimeError as error:
         if not isinstance(error, torch.OutOfMemoryError) and not any(sign in str(error) for sign in _NO_MEMORY):
             raise

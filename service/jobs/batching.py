@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.runners import Runner
+from imaging.errors import DeviceLost
 
 Array = NDArray[np.float32]
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class Batcher:
 
     Attributes:
         busy_since: when the running call began, on the monotonic clock; None between calls.
+        on_lost: told of a device that answers no more, before those are who wait for it.
     """
 
     def __init__(self, batch: int, *, fixed: bool = False) -> None:
@@ -75,6 +77,7 @@ class Batcher:
         self._stopping = False
         self._thread = threading.Thread(target=self._loop, name="infer", daemon=True)
         self.busy_since: float | None = None
+        self.on_lost: Callable[[DeviceLost], object] = lambda error: None
 
     def start(self) -> None:
         """Start the thread."""
@@ -97,6 +100,7 @@ class Batcher:
             try:
                 result.set_result(function())
             except Exception as error:
+                self._tell_if_lost(error)
                 result.set_exception(error)
 
         with self._wake:
@@ -167,10 +171,15 @@ class Batcher:
             if len(answers) < len(slots):
                 raise RuntimeError(f"the runner answered {len(answers)} tiles of {len(slots)}")
         except Exception as error:
+            self._tell_if_lost(error)
             self._run_apart(slots, error)
             return
         for (request, index), answer in zip(slots, answers, strict=False):  # what filled the batch up is dropped
             request.answer(index, answer)
+
+    def _tell_if_lost(self, error: Exception) -> None:
+        if isinstance(error, DeviceLost):
+            self.on_lost(error)
 
     def _run_apart(self, slots: list[_Slot], error: Exception) -> None:
         """Halve a batch that did not fit; keep one picture's failure from the others of its batch."""

@@ -21,6 +21,7 @@ from rq.job import Job as ControlJob
 from rq.serializers import JSONSerializer
 
 from imaging.codec import Limits
+from imaging.errors import DeviceLost
 from imaging.restoration import Run
 from imaging.tiling import Plan
 from service.jobs import control, leases, records
@@ -43,7 +44,7 @@ from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-EXIT_STALLED: Final = 70  # EX_SOFTWARE
+EXIT_STALLED: Final = 70  # EX_SOFTWARE, also where the device is lost
 SUSPECT_AFTER: Final = 2  # workers that ended while they were at a job
 
 
@@ -80,6 +81,7 @@ class RestorationWorker(SimpleWorker):
 
     def run(self) -> None:
         """Load the networks, work, and leave nothing half-done behind. Raises if the networks cannot be loaded."""
+        self._inference.batcher.on_lost = _end_without_device
         self._inference.start()
         self._inference.wait()
         self._recycling.start()
@@ -254,3 +256,11 @@ class RestorationWorker(SimpleWorker):
         if since is not None and time.monotonic() - since > self._settings.stall_s:
             log.critical("a network has not answered for %g s: the worker ends", self._settings.stall_s)
             os._exit(EXIT_STALLED)  # the call cannot be interrupted; the janitor gives the jobs to others
+
+
+def _end_without_device(error: DeviceLost) -> None:
+    """End before a job is told to have failed: whoever it is given to next has a device."""
+    log.critical("the device answers no more, and the worker ends: %s", error)
+    os._exit(
+        EXIT_STALLED
+    )  # what CUDA still holds could keep the interpreter from ending; the janitor gives the jobs on

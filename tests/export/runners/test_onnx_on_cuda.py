@@ -11,7 +11,7 @@ import pytest
 from export import runners
 from export.runners import BackendError
 from export.runners import onnx as backend
-from imaging.errors import OutOfMemory
+from imaging.errors import DeviceLost, OutOfMemory
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
@@ -82,6 +82,13 @@ def test_memory_that_runs_out_in_cudas_libraries_is_imagings_error_and_both_aren
     with pytest.raises(OutOfMemory, match="ALLOC_FAILED"):
         run()
     assert cuda.shrunk == ["cpu:0;gpu:1"]
+
+
+def test_a_gpu_whose_kernel_went_wrong_is_lost(cuda: Cuda) -> None:
+    run = runners.load("onnx", Path("64.onnx"), device="cuda:1")
+    cuda.fault = RuntimeError("CUDA failure 700: an illegal memory access was encountered ; GPU=1")
+    with pytest.raises(DeviceLost, match="illegal memory access"):
+        run()
 
 
 def test_cuda_that_does_not_load_leaves_the_place_to_another_backend(cuda: Cuda) -> None:

@@ -12,7 +12,7 @@ import pytest
 from export import runners
 from export.runners import BackendError, Runner
 from export.to_tensorrt import EngineError, largest_batch
-from imaging.errors import OutOfMemory
+from imaging.errors import DeviceLost, OutOfMemory
 
 backend = pytest.importorskip("export.runners.tensorrt", reason="cuda-bindings is not installed")
 trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
@@ -172,6 +172,13 @@ def test_a_damaged_plan_is_built_again_once(monkeypatch: pytest.MonkeyPatch, tmp
         with pytest.raises(EngineError, match="cannot load the plan"):
             backend._engine(trt, Path("16.onnx"), "a GPU", 0)
     assert len(built) == 1
+
+
+def test_a_gpu_that_fails_in_any_other_way_is_lost(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = opened(monkeypatch, Engine(gpu, 1000))
+    monkeypatch.setattr(cuda, "cudaStreamSynchronize", lambda stream: (cuda.cudaError_t.cudaErrorIllegalAddress,))
+    with pytest.raises(DeviceLost, match="cudaErrorIllegalAddress"):
+        run(np.zeros((1, 3, SIDE, SIDE), dtype=np.float32))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 from export import runners
 from export.runners import torch as backend
 from export.subject import Subject
-from imaging.errors import OutOfMemory
+from imaging.errors import DeviceLost, OutOfMemory
 
 TILE = 64
 
@@ -33,20 +33,26 @@ def test_memory_that_runs_out_is_imagings_error_for_tiles_and_for_segments(weigh
         first(as_strided(picture, (endless, *picture.shape), (0, *picture.strides)))
 
 
-@pytest.mark.parametrize("text", ["CUDA out of memory", "a kernel failed"])
-def test_of_cudas_errors_a_full_memory_alone_is_imagings(
-    weights: Path, monkeypatch: pytest.MonkeyPatch, text: str
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), OutOfMemory),
+        (torch.AcceleratorError("an illegal memory access"), DeviceLost),
+        (RuntimeError("shapes do not match"), RuntimeError),
+    ],
+)
+def test_a_full_memory_and_a_lost_gpu_are_imagings_errors(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception, expected: type[Exception]
 ) -> None:
-    full = text == "CUDA out of memory"
-
     def fail(*_: object) -> None:
-        raise torch.OutOfMemoryError(text) if full else RuntimeError(text)
+        raise raised
 
     (first, *_) = backend.load_segments(weights).values()
     monkeypatch.setattr(torch, "from_numpy", fail)
     for run in (runners.load("torch", weights), first):
-        with pytest.raises(OutOfMemory if full else RuntimeError, match=text):
+        with pytest.raises(expected, match=str(raised)) as caught:
             run(np.zeros((1, 3, TILE, TILE), np.float32))
+        assert type(caught.value) is expected
 
 
 @pytest.mark.parametrize("load", [runners.load, lambda _, path, device: backend.load_segments(path, device=device)])

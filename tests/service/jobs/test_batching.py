@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imaging.errors import OutOfMemory
+from imaging.errors import DeviceLost, OutOfMemory
 from service.jobs.batching import Batcher
 
 Array = NDArray[np.float32]
@@ -168,3 +168,16 @@ def test_who_waits_when_the_thread_ends_is_told() -> None:
         assert sorted(future.exception() is None for future in futures) == [False, True]
     with pytest.raises(RuntimeError, match="ended"):
         runner(tiles(0))
+
+
+def test_a_lost_device_is_told_of_before_those_who_wait(batcher: Callable[..., Batcher]) -> None:
+    def lose(*_: Array) -> Array:
+        raise DeviceLost("CUDA: cudaErrorIllegalAddress")
+
+    told: list[str] = []
+    one = batcher(4)
+    one.on_lost = lambda error: told.append(str(error))
+    for count, ask in enumerate((lambda: one.call(lose), lambda: one.shared(lose)(tiles(1))), 1):
+        with pytest.raises(DeviceLost):
+            ask()
+        assert len(told) == count

@@ -9,6 +9,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from service_bench import Inverter, inverted, pixels, png, wait_for, wait_for_state
 
+from imaging.errors import DeviceLost
 from service.jobs import control, records
 from service.jobs.janitor import _Clock
 
@@ -139,6 +140,23 @@ def test_a_worker_whose_network_hangs_ends_its_process(bench: RedisBench, monkey
         bench.runner.go.set()
         wait_for_state(client, job, "succeeded")
     assert set(codes) == {70}
+
+
+def test_a_worker_that_lost_its_device_ends_before_it_fails_a_job(
+    bench: RedisBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states: list[tuple[int, str]] = []
+    bench.runner.go.clear()
+    bench.runner.error = DeviceLost("CUDA: cudaErrorIllegalAddress")
+    with bench.client() as client, bench.worker():
+        job = client.post(RESTORE, content=png(), headers=ASYNC).json()["id"]
+        monkeypatch.setattr(
+            "service.jobs.worker.os._exit",
+            lambda code: states.append((code, client.get(f"/jobs/{job}").json()["state"])),
+        )
+        bench.runner.go.set()
+        wait_for(lambda: states)
+    assert states[0] == (70, "running")
 
 
 def test_a_picture_that_two_workers_died_with_has_nothing_beside_it(bench: RedisBench) -> None:
