@@ -101,7 +101,11 @@ def _made(network: str, config: Any) -> RestorationNetwork:
     try:
         return build.create(network, config)
     except Exception as error:  # layers take wrong numbers amiss in every way there is
-        raise SubjectError(f"no {network} has these settings: {str(error).partition(chr(10))[0]:.200}") from error
+        raise _refused(network, error) from error
+
+
+def _refused(network: str, error: Exception) -> SubjectError:
+    return SubjectError(f"no {network} has these settings: {str(error).partition(chr(10))[0]:.200}")
 
 
 def _check_names(name: str, task: str) -> None:
@@ -130,10 +134,19 @@ def make_config(network: str, fields: dict[str, Any]) -> Any:
     known = [field.name for field in dataclasses.fields(kind)]
     if unknown := sorted(set(fields) - set(known)):
         raise SubjectError(f"{network} has no setting {', '.join(unknown)}; it has {', '.join(known)}")
+    if negative := sorted(key for key, value in fields.items() if _least(value) < 0):
+        raise SubjectError(f"no {network} has these settings: {', '.join(negative)} cannot be negative")
     try:
         return kind(**{key: _as_tuples(value) for key, value in fields.items()})
-    except (TypeError, ValueError, IndexError) as error:
-        raise SubjectError(f"no {network} has these settings: {error}") from error
+    except Exception as error:  # as in `_made`: a grid of 0 divides, a text compares with a number
+        raise _refused(network, error) from error
+
+
+def _least(value: Any) -> float:
+    """The smallest number in a setting; 0 where there is none."""
+    if isinstance(value, list):
+        return min(map(_least, value), default=0)
+    return value if isinstance(value, int | float) else 0
 
 
 def _as_tuples(value: Any) -> Any:

@@ -118,6 +118,9 @@ def test_a_config_with_an_unknown_setting_is_refused_by_name(own: list[str], tmp
         (b"# caf\xe9\n", "mine.toml is no TOML: .*0xe9"),
         (CONFIG.replace("embed_dim = 8", "embed_dim = 32.5").encode(), "no ipt_v2 has these settings: [^\n]+$"),
         (CONFIG.replace("embed_dim = 8", "embed_dim = -8").encode(), "no ipt_v2 has these settings: [^\n]+$"),
+        (CONFIG.replace("grid = 4", "grid = 0").encode(), "no ipt_v2 has these settings: [^\n]+$"),
+        (CONFIG.replace("= 16", "= -16").replace("= 32", "= -32").encode(), "cell, window cannot be negative"),
+        (CONFIG.replace("num_heads = [1, 2]", "num_heads = [1, -2]").encode(), "num_heads cannot be negative"),
     ],
 )
 def test_a_config_of_which_no_network_can_be_made_is_refused_in_a_line(
