@@ -59,7 +59,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
 def _loaded(path: Path) -> Any:
     try:
-        if path.suffix == ".safetensors":
+        if path.suffix == ".safetensors" or _looks_like_safetensors(path):
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -68,3 +68,9 @@ def _loaded(path: Path) -> Any:
         ) from error
     except Exception as error:  # damaged pickles fail in every way there is
         raise CheckpointError(f"{path.name} is damaged or no checkpoint: {error!r:.200}") from error
+
+
+def _looks_like_safetensors(path: Path) -> bool:
+    """By the JSON that follows the eight bytes of its length: such files are renamed, too."""
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"

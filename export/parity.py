@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from export import pictures
 from export.manifest import Precision
+from export.to_onnx import ExportError
 from models.layers.near_ties import watched
 from models.network import RestorationNetwork
 
@@ -75,9 +76,14 @@ def answers(network: RestorationNetwork, inputs: Tiles) -> Tiles:
 
 
 def expected(network: RestorationNetwork, inputs: Tiles) -> Expected:
-    """What every runtime has to answer: the torch network's answers, and where they are decided."""
+    """What every runtime has to answer: the torch network's answers, and where they are decided.
+
+    Raises ExportError if they are not finite.
+    """
     with watched() as selections:
         answered = answers(network, inputs)
+    if not np.isfinite(answered).all():
+        raise ExportError("the network itself answers no numbers (NaN or infinity): are its weights whole?")
     if not selections.count:
         return Expected(answered)
     with watched(other_way=True):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from export import pictures, runners, staged
 from export.manifest import file_sha256
 from export.staged import Stage, Staged
-from export.to_onnx import OPSET, ExportError, _simplify
+from export.to_onnx import OPSET, ExportError, _simplify, read_whole
 from imaging.stages import PICTURE
 from imaging.stages import Stage as Geometry
 from models.count import MacCounter
@@ -120,7 +120,8 @@ def _translate(network: SegmentedNetwork, index: int, maps: list[Tensor], path: 
             opset_version=OPSET,
             dynamo=False,
         )
-    _simplify(traced, path)
+    with read_whole(path):
+        _simplify(traced, path)
     traced.unlink()
 
 

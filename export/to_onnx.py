@@ -8,8 +8,10 @@ network's is 130 MB.
 
 from __future__ import annotations
 
+import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ import onnx
 import onnx.numpy_helper
 import onnxruntime as ort
 import torch
+from google.protobuf.message import DecodeError
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument, InvalidProtobuf
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -39,22 +43,36 @@ def export(network: RestorationNetwork, path: Path, tile: int, precision: Precis
     """Write the graph of `network.restore` for tiles of (N, in_channels, tile, tile) and return its number of nodes.
 
     Pictures are float32 at either end whatever the precision between (see `export.precision`).
-    Raises ExportError if the lattice does not divide the tile.
+    Raises ExportError if the lattice does not divide the tile, or the disk is full.
     """
     if tile % network.lattice:
         raise ExportError(f"tile {tile} is no multiple of the lattice {network.lattice}")
     traced = path.with_suffix(".traced.onnx")
     _trace(lower(network, precision), traced, tile)
-    if precision == "fp32":
-        _simplify_around(traced, path)
-        traced.unlink()
-    else:  # ONNX Runtime would write casts to what its CPU kernels take; TensorRT folds constants by itself
-        _define_our_operator(traced, path)
-    if precision == "bf16":
-        _declare(path, OPSET_BF16)
-    model = onnx.load(path)
+    with read_whole(path):
+        if precision == "fp32":
+            _simplify_around(traced, path)
+            traced.unlink()
+        else:  # ONNX Runtime would write casts to what its CPU kernels take; TensorRT folds constants by itself
+            _define_our_operator(traced, path)
+        if precision == "bf16":
+            _declare(path, OPSET_BF16)
+        model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
     return len(model.graph.node)
+
+
+@contextmanager
+def read_whole(path: Path) -> Iterator[None]:
+    """Read what was just written on the way to `path`; PyTorch's exporter cuts files short without a word.
+
+    Raises ExportError if a file is no ONNX graph.
+    """
+    try:
+        yield
+    except (InvalidArgument, InvalidProtobuf, DecodeError) as error:
+        free = shutil.disk_usage(path.parent).free >> 20
+        raise ExportError(f"{path} cannot be written; its disk has {free} MiB left") from error
 
 
 def widened(path: Path) -> onnx.ModelProto:

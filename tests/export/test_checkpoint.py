@@ -113,6 +113,12 @@ def test_a_damaged_file_is_refused_by_name(tmp_path: Path, name: str, content: b
         checkpoint.read(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["a.safetensors", "renamed.ckpt"])
+def test_safetensors_are_known_by_their_content_too(tmp_path: Path, name: str) -> None:
+    save_file({"weight": torch.ones(2)}, tmp_path / name)
+    assert torch.equal(checkpoint.read(tmp_path / name)["weight"], torch.ones(2))
+
+
 def test_a_file_without_named_weights_is_refused(tmp_path: Path) -> None:
     torch.save([torch.zeros(2)], tmp_path / "list.pth")
     with pytest.raises(CheckpointError, match=r"list\.pth holds no weights by their names"):

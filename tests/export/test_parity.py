@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from export import parity, runners
 from export.parity import Expected, Figures
+from export.to_onnx import ExportError
 from models.layers.near_ties import settled
 from models.network import RestorationNetwork
 
@@ -108,3 +110,11 @@ def test_the_bounds() -> None:
     assert not Figures(0.0, 59, 0.01).within("fp32")
     assert Figures(1e-2, 60).within("fp16")
     assert not Figures(1e-6, 59.9).within("bf16")
+
+
+def test_a_network_that_answers_no_numbers_is_not_held_against_the_graph(network: RestorationNetwork) -> None:
+    broken = copy.deepcopy(network)
+    with torch.no_grad():
+        next(broken.parameters()).fill_(float("nan"))
+    with pytest.raises(ExportError, match="the network itself answers no numbers"):
+        parity.expected(broken, parity.tiles(TILE, 3))

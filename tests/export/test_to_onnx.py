@@ -44,3 +44,13 @@ def test_a_tile_off_the_lattice_is_refused(network: RestorationNetwork, tmp_path
     with pytest.raises(ExportError, match="tile 80 is no multiple of the lattice 32"):
         to_onnx.export(fold(network), tmp_path / "80.onnx", 80)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
+def test_a_file_that_a_full_disk_cut_short_is_said_to_be_one(
+    network: RestorationNetwork, graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: float
+) -> None:
+    content = graph.read_bytes()
+    monkeypatch.setattr(to_onnx, "_trace", lambda _, path, __: path.write_bytes(content[: int(kept * len(content))]))
+    with pytest.raises(ExportError, match=r"64\.onnx cannot be written; its disk has \d+ MiB left"):
+        to_onnx.export(network, tmp_path / "64.onnx", TILE)
