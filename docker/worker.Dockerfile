@@ -1,6 +1,6 @@
 # A worker: decodes, restores, encodes. For a GPU as it stands; for a CPU with
 #   BASE=python:3.11.14-slim-bookworm EXTRAS=cpu
-# EXTRAS=gpu,export adds torch, for the backend that runs the Triton kernels.
+# EXTRAS=gpu,export adds torch, for the backend of that name.
 ARG BASE=nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04
 
 FROM ${BASE} AS python
@@ -30,6 +30,10 @@ COPY service service
 RUN /opt/unseam/bin/pip install --no-build-isolation --no-deps --target /opt/code .
 
 FROM python
+ARG EXTRAS=gpu
+# torch compiles what it runs on a GPU, at the first start, with a C compiler and Python's headers.
+RUN case "$EXTRAS" in *export*) apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev python3-dev \
+    && rm -rf /var/lib/apt/lists/* ;; esac
 # The file named telemetry tells OpenVINO, as the variable below does ONNX Runtime, to report nothing to its makers.
 RUN groupadd --gid 10001 unseam \
     && useradd --uid 10001 --gid unseam --no-create-home --home-dir /var/lib/unseam --shell /usr/sbin/nologin unseam \
@@ -49,6 +53,8 @@ ENV PATH=/opt/unseam/bin:$PATH \
     UNSEAM_SPOOL=/var/lib/unseam/spool \
     TMPDIR=/var/lib/unseam/spool \
     XDG_CACHE_HOME=/var/lib/unseam/cache \
+    TRITON_CACHE_DIR=/var/lib/unseam/cache/triton \
+    TORCHINDUCTOR_CACHE_DIR=/var/lib/unseam/cache/inductor \
     ORT_DISABLE_TELEMETRY=1
 USER unseam
 WORKDIR /var/lib/unseam

@@ -37,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_backends,
         default=(),
         metavar="BACKEND,...",
-        help=f"any of {', '.join(_BACKENDS)}; by default onnx, and openvino where it is installed",
+        help=f"any of {', '.join(_BACKENDS)}; by default onnx, and openvino where it is installed, or torch where"
+        " UNSEAM_BACKEND says so",
     )
     parser.add_argument(
         "--tiles",
@@ -77,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
     if args.checkpoint:
         return _report(args, request.root, [_own(args, request)])
     names = _wanted(args, request)
+    if not names:
+        _say(args, "nothing is missing")
     jobs = min(args.jobs or several.bearable(len(names)), len(names))
     with tqdm(total=len(names) * request.steps, disable=None, leave=False) as bar:
 
@@ -94,13 +97,18 @@ def run(args: argparse.Namespace) -> int:
 def _request(args: argparse.Namespace) -> Request:
     return Request(
         root=args.artifacts or storage.default_root(),
-        backends=args.to,
+        backends=args.to or _backends_here(),
         tiles=args.tiles,
         precision=args.precision,
         attention=args.attention,
         only_missing=args.missing,
         one_pass=args.one_pass or _one_pass_here(),
     )
+
+
+def _backends_here() -> tuple[Backend, ...]:
+    """What the service needs besides graphs, if its settings are this process's too: weights where torch runs them."""
+    return ("torch",) if os.environ.get("UNSEAM_BACKEND") == "torch" else ()
 
 
 def _one_pass_here() -> bool:

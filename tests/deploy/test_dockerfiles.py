@@ -57,6 +57,13 @@ def test_a_gpu_image_has_what_tensorrts_packages_are_built_with_before_them() ->
     assert re.search(r"pip install .*\bwheel-stub\b", text[: text.index("COPY pyproject.toml")])
 
 
+def test_a_worker_with_torch_has_what_torch_compiles_with_and_where_to_keep_it() -> None:
+    last = (ROOT / "docker" / "worker.Dockerfile").read_text().rpartition("\nFROM ")[2]
+    assert re.search(r'case "\$EXTRAS" in \*export\*\) .*install .*\bgcc\b.*\bpython3-dev\b', last)
+    assert "TRITON_CACHE_DIR=/var/lib/unseam/cache/" in last
+    assert "TORCHINDUCTOR_CACHE_DIR=/var/lib/unseam/cache/" in last
+
+
 def test_the_default_images_of_the_stack_are_those_of_the_dockerfiles() -> None:
     stack = "".join(path.read_text() for path in (ROOT / "deploy").glob("*.yml"))
     defaults = set(re.findall(r"\$\{(?:PYTHON|CUDA)_IMAGE:-([^}]+)\}", stack))

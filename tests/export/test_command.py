@@ -176,7 +176,10 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
 
     def missing(*options: str) -> int:
         export("--missing", "--to", "onnx", *options, "--artifacts", str(tmp_path), "--json")
-        return len(json.loads(capsys.readouterr().out)["exported"])
+        said = capsys.readouterr()
+        exported = json.loads(said.out)["exported"]
+        assert ("nothing is missing" in said.err) != bool(exported)
+        return len(exported)
 
     def small(made: Subject, folder: Path, *_: object) -> manifests.Manifest:
         (folder / "64.onnx").write_bytes(b"graph")
@@ -207,6 +210,10 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
     assert missing() == 0
     assert missing("--one-pass") == 1  # its tiles are smaller than those that suit one pass
     assert missing("--one-pass", "--tiles", "64") == 0
+    assert missing("--attention", "gather") == 0  # a network without such attention
+    assert missing("--tiles", "128") == 1
+    assert missing("--to", "onnx,torch") == 1
+    assert missing("--precision", "fp16") == 1
 
 
 @pytest.mark.parametrize(
@@ -226,6 +233,17 @@ def test_tiles_suit_the_service_that_the_settings_speak_of(
     monkeypatch.setattr(artifact, "of_card", lambda name, request, *_: asked.append(request))
     export("ipt-v2-tiny-derain", "--artifacts", str(tmp_path))
     assert asked[0].one_pass == one_pass
+
+
+def test_the_weights_that_a_torch_worker_needs_are_exported_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[artifact.Request] = []
+    monkeypatch.setattr(artifact, "of_card", lambda name, request, *_: asked.append(request))
+    for backend in ("torch", "onnx"):
+        monkeypatch.setenv("UNSEAM_BACKEND", backend)
+        export("ipt-v2-tiny-derain", "--artifacts", str(tmp_path))
+    assert [request.backends for request in asked] == [("torch",), ()]
 
 
 def test_a_setting_that_is_neither_true_nor_false_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
