@@ -24,6 +24,7 @@ from export import manifest as manifests
 from export import storage
 from export.command import sides
 from export.manifest import Manifest, ManifestError
+from training.arguments import at_least
 
 WRITTEN, EAGER, COMPILED = "torch as written", "torch eager", "torch.compile"
 ON_CPU = {"onnx", "openvino"}
@@ -73,10 +74,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="exported networks (default: all)")
     parser.add_argument("--artifacts", type=Path, help="their folder (default $UNSEAM_ARTIFACTS, or ./artifacts)")
     parser.add_argument("--tiles", type=sides, metavar="SIDE,...", help="of the ladder, these alone")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of every runtime (default 1)")
-    parser.add_argument("--runs", type=int, default=3, help="timed runs of each, after one that warms up (default 3)")
+    parser.add_argument("--threads", type=at_least(1), default=1, help="CPU threads of every runtime (default 1)")
     parser.add_argument(
-        "--rounds", type=int, default=1, help="turns that all runtimes of a tile take, the best counts (default 1)"
+        "--runs", type=at_least(1), default=3, help="timed runs of each, after one that warms up (default 3)"
+    )
+    parser.add_argument(
+        "--rounds",
+        type=at_least(1),
+        default=1,
+        help="turns that all runtimes of a tile take, the best counts (default 1)",
     )
     parser.add_argument("--skip-compile", action="store_true", help="leave torch.compile out: it takes minutes")
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")

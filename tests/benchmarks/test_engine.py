@@ -54,6 +54,13 @@ def test_of_several_rounds_the_best_time_and_the_most_memory_count() -> None:
     assert Cost(3, 5, 100).best(Cost(2, 6, 90)) == Cost(2, 5, 100)
 
 
+@pytest.mark.parametrize("option", ["--threads", "--runs", "--rounds"])
+def test_nothing_is_measured_no_times(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        bench("engine", option, "0")
+    assert "takes a whole number from 1 on, not 0" in capsys.readouterr().err
+
+
 def test_tiles_that_are_not_asked_for_are_left_out(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench("engine", "--artifacts", str(artifacts), "--tiles", "128,256", "--json") == 0
     assert json.loads(capsys.readouterr().out)["rows"] == []
