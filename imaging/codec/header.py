@@ -160,9 +160,14 @@ def check(data: bytes, limits: Limits, frame: int | None, path: Path | None = No
 
 
 def reason(error: Exception) -> str:
-    """The library's own words, one line, each sentence once; where its loaders looked in vain says nothing more."""
+    """The library's own words, one line, each sentence once.
+
+    Left out is what says nothing more: where its loaders looked in vain, and, from whichever of its threads comes
+    first, that loading failed.
+    """
     lines = dict.fromkeys(line.strip() for line in str(error).splitlines()[1:])
-    return "; ".join(line for line in lines if line and "bad seek to" not in line)[:200] or "it is damaged"
+    told = (line for line in lines if line and "bad seek to" not in line and not line.endswith(": load error"))
+    return "; ".join(told)[:200] or "it is damaged"
 
 
 def _at_most(what: str, found: int, allowed: int, unit: str) -> None:
