@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from training.degradations.resize import imresize
-from training.evaluate import Figures, compare, mean
+from training.evaluate import Figures, compare, summary
 from training.recipe import RECIPES, Recipe, ValidationSet
 from training.validation import examples
 
@@ -60,8 +60,9 @@ def methods(recipe: Recipe, chosen: ValidationSet) -> Mapping[str, Method]:
     """The classical methods for one of a recipe's validation sets."""
     if chosen.clean:
         return {}
-    if recipe.task == "denoise":
-        return {"BM3D": bm3d(chosen.degradation["sigma"][0])}
+    white = chosen.degradation.get("gaussian", chosen.degradation)
+    if recipe.task == "denoise" and "sigma" in white:
+        return {"BM3D": bm3d(white["sigma"][0])}
     if recipe.task == "demosaic":
         return {"Malvar": malvar}
     if recipe.task == "upscale":
@@ -75,7 +76,7 @@ def measure(recipe: Recipe, chosen: ValidationSet, method: Method, data: Path) -
     for example in tqdm(examples(recipe, chosen, data), desc=f"{recipe.name}, {chosen.name}", unit="picture"):
         answer = (method(example.degraded).clip(0, 1) * 255).round() / np.float32(255)
         rows.append(compare(answer, example.target, chosen.border))
-    return mean(rows)
+    return summary(rows)
 
 
 def stored() -> dict[str, Any]:

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from training.device import usable
     from training.provenance import code
     from training.recipe import Recipe, RecipeError
-    from training.ship import calibrated_halo, card_of, check_better, check_restores, enter, measure
+    from training.ship import calibrated_halo, card_of, check_better, check_harmless, check_restores, enter, measure
 
     if args.data is None:
         raise RecipeError("name the folder of the recipe's pictures with --data or UNSEAM_DATA")
@@ -46,9 +46,10 @@ def run(args: argparse.Namespace) -> int:
         default=args.default,
     )
     check_restores(card, recipe.validation)
-    for old in registry.cards():
-        if old.name == card.name:
-            check_better(card, old, recipe.validation)
+    old = next((other for other in registry.cards() if other.name == card.name), None)
+    check_harmless(card, old, recipe.validation)
+    if old:
+        check_better(card, old, recipe.validation)
     enter(replace(card, halo=calibrated_halo(recipe, weights)), weights, registry.cards(), registry.WEIGHTS)
     curves = weights.with_name("curves.png")
     if curves.exists():
@@ -56,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         shutil.copyfile(curves, CURVES / f"{card.name}.png")
     for name, both in figures.items():
         for kind, row in both.items():
-            print(f"{name:16} {kind:9} {row.psnr_y_db:.2f} dB (Y)  {row.psnr_rgb_db:.2f} dB (RGB)")  # noqa: T201
+            means = f"{row.psnr_y_db:.2f} dB (Y)  {row.psnr_rgb_db:.2f} dB (RGB)"
+            print(f"{name:16} {kind:9} {means}  least {row.least_psnr_rgb_db:.2f} dB, shift {row.shift:.2f}")  # noqa: T201
     print(f"shipped {card.weights}")  # noqa: T201
     return 0

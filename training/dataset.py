@@ -62,6 +62,24 @@ def held_out(folder: Path, names: Iterable[str]) -> list[Pair]:
     return found
 
 
+def paired(folder: Path, degraded: str, clean: str) -> list[tuple[Path, Path]]:
+    """Files of `folder` whose path is `degraded` for some value of its `*`, each with `clean` for the same; by name.
+
+    Raises:
+        DatasetError: there are none, or one lacks its other half.
+    """
+    start, end = degraded.split("*")
+    found = []
+    for path in sorted(folder.glob(degraded)):
+        shared = path.relative_to(folder).as_posix().removeprefix(start).removesuffix(end)
+        found.append((path, folder / clean.replace("*", shared)))
+    if not found:
+        raise DatasetError(f"{folder} has no {degraded}")
+    if missing := [str(other) for _, other in found if not other.is_file()]:
+        raise DatasetError(f"{folder} lacks {', '.join(missing)}")
+    return found
+
+
 def pictures(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     """List the pictures of a folder and of the folders in it, by name; with `names`, those alone.
 

@@ -18,13 +18,19 @@ from training.validation import Example, restored
 
 @dataclass(frozen=True)
 class Figures:
-    """Means over `pictures` pictures; PSNR in dB (100 for equal pictures), SSIM 0..1; Y is BT.601 studio range."""
+    """Means over `pictures` pictures; PSNR in dB (100 for equal pictures), SSIM 0..1; Y is BT.601 studio range.
+
+    Of the worst picture are `least_psnr_rgb_db` and `shift`: how far the mean of one of its channels is from what it
+    should be, 0..255.
+    """
 
     pictures: int
     psnr_rgb_db: float
     ssim_rgb: float
     psnr_y_db: float
     ssim_y: float
+    least_psnr_rgb_db: float
+    shift: float
 
 
 def evaluate(
@@ -44,7 +50,7 @@ def evaluate(
             raise DatasetError(f"{example.name}: {error}") from error
     if not after:
         raise DatasetError("there are no pictures to measure on")
-    return {"restored": mean(after)} | ({"input": mean(before)} if before else {})
+    return {"restored": summary(after)} | ({"input": summary(before)} if before else {})
 
 
 def folder_examples(folder: Path, channels: int = 3) -> Iterator[Example]:
@@ -77,19 +83,17 @@ def _by_name(folder: Path) -> dict[str, Path]:
 
 
 def compare(image: Array, target: Array, border: int) -> list[float]:
-    """Return PSNR and SSIM on RGB, then on Y, of one answer; `border` pixels are left out on every side."""
+    """Return PSNR and SSIM on RGB, then on Y, and the shift, of one answer; `border` pixels are left out all around."""
+    shift = float(np.abs((image - target).mean(axis=(0, 1), dtype=np.float64)).max()) * 255
+    rgb = [min(psnr(image, target, border), 100.0), ssim(image, target, border)]
     if target.shape[-1] == 1:
-        grey = [min(psnr(image, target, border), 100.0), ssim(image, target, border)]
-        return grey * 2
+        return [*rgb, *rgb, shift]
     y, target_y = luma(image), luma(target)
-    return [
-        min(psnr(image, target, border), 100.0),
-        ssim(image, target, border),
-        min(psnr(y, target_y, border), 100.0),
-        ssim(y, target_y, border),
-    ]
+    return [*rgb, min(psnr(y, target_y, border), 100.0), ssim(y, target_y, border), shift]
 
 
-def mean(rows: list[list[float]]) -> Figures:
-    """Average what `compare` found for several pictures."""
-    return Figures(len(rows), *(round(float(value), 4) for value in np.mean(rows, axis=0)))
+def summary(rows: list[list[float]]) -> Figures:
+    """Sum up what `compare` found for several pictures."""
+    *means, _ = np.mean(rows, axis=0)
+    worst = min(row[0] for row in rows), max(row[-1] for row in rows)
+    return Figures(len(rows), *(round(float(value), 4) for value in (*means, *worst)))

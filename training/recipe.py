@@ -77,10 +77,11 @@ class Data(_Part):
 class ValidationSet(_Part):
     """Pictures that are never trained on.
 
-    Either the held-out pairs of the set `pairs`, or the clean pictures of `folder` (all, or those that `pictures`
-    names) degraded by the recipe's degradation with the fields of `degradation` changed. With `clean` the input is the
-    clean picture itself: does it stay as it is? Clean pictures are cut to sides that `multiple` divides, as the papers
-    do before they make them smaller.
+    Either the held-out pairs of the set `pairs`; or the clean pictures of `folder` (all, or those that `pictures`
+    names) degraded by the recipe's degradation with the fields of `degradation` changed; or, with `input` and `target`,
+    pairs of files in `folder` whose paths these are, but for the part that the `*` in both stands for. With `clean` the
+    input is the clean picture itself: does it stay as it is? Clean pictures are cut to sides that `multiple` divides,
+    as the papers do before they make them smaller.
     `border` pixels are left out of PSNR and SSIM on every side; `luma` says which figure decides: Y or RGB.
     """
 
@@ -88,6 +89,8 @@ class ValidationSet(_Part):
     pairs: str | None = None
     folder: str | None = None
     pictures: tuple[str, ...] = ()
+    input: str | None = None
+    target: str | None = None
     degradation: dict[str, Any] = {}
     clean: bool = False
     multiple: PositiveInt = 1
@@ -100,6 +103,11 @@ class ValidationSet(_Part):
             raise ValueError(f"validation set {self.name!r} needs either pairs or a folder")
         if self.pictures and self.folder is None:
             raise ValueError(f"validation set {self.name!r} names pictures, but not the folder that they lie in")
+        patterns = [pattern for pattern in (self.input, self.target) if pattern is not None]
+        if patterns and (len(patterns) < 2 or self.folder is None or any(each.count("*") != 1 for each in patterns)):
+            raise ValueError(f"validation set {self.name!r} needs a folder, input and target, each of these with one *")
+        if patterns and (self.pictures or self.degradation or self.clean or self.multiple > 1):
+            raise ValueError(f"validation set {self.name!r} has pairs: nothing is chosen, degraded or cut")
         return self
 
 

@@ -22,6 +22,7 @@ from models.registry import PATTERN, Card
 from training import degradations
 from training.checkpoint import origin
 from training.evaluate import Figures, evaluate
+from training.harm import LARGEST_SHIFT, LEAST_DB, harmed
 from training.recipe import Recipe, ValidationSet
 from training.validation import HARMLESS_DB, examples, score
 
@@ -142,6 +143,17 @@ def check_better(new: Card, old: Card, sets: Iterable[ValidationSet]) -> None:
         raise ShipError(
             f"{new.name}: {is_now:.3f} dB on average is not better than version {old.version}, {was:.3f} dB "
             f"(less what clean pictures lack to {HARMLESS_DB:g} dB)"
+        )
+
+
+def check_harmless(new: Card, old: Card | None, sets: Iterable[ValidationSet]) -> None:
+    """Raise ShipError for a weight that harms clean pictures, unless it takes the place of one that does so more."""
+    if names := harmed(new.figures, old and old.figures, sets):
+        rows = [new.figures[name]["restored"] for name in names]
+        raise ShipError(
+            f"{new.name}: clean pictures of {', '.join(names)} are left with "
+            f"{min(row['least_psnr_rgb_db'] for row in rows):.1f} dB ({LEAST_DB:g} are asked for) or their colours "
+            f"shifted by {max(row['shift'] for row in rows):.2f} of 255 (less than {LARGEST_SHIFT:g})"
         )
 
 

@@ -14,7 +14,7 @@ import torch
 from imaging.quality import luma, psnr
 from models.network import RestorationNetwork
 from training import degradations
-from training.dataset import DatasetError, held_out, pictures
+from training.dataset import DatasetError, held_out, paired, pictures
 from training.picture_files import Array, read
 from training.recipe import Recipe, ValidationSet
 
@@ -42,6 +42,10 @@ def examples(recipe: Recipe, chosen: ValidationSet, data: Path) -> Iterator[Exam
                 yield Example(pair.name, target if chosen.clean else read(pair.rainy), target)
         return
     assert chosen.folder is not None
+    if chosen.input is not None and chosen.target is not None:
+        for degraded_path, clean_path in paired(data / chosen.folder, chosen.input, chosen.target):
+            yield Example(degraded_path.name, read(degraded_path), read(clean_path))
+        return
     degrade = degradations.create(**recipe.degradation_with(chosen.degradation))
     for index, path in enumerate(pictures(data / chosen.folder, chosen.pictures)):
         target = read(path)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from models.ipt_v2.model import CONFIGS, IPTV2
 from training.dataset import DatasetError
-from training.evaluate import evaluate, folder_examples
+from training.evaluate import compare, evaluate, folder_examples, summary
 
 
 @pytest.fixture
@@ -73,3 +73,12 @@ def test_a_picture_that_cannot_be_measured_is_named(
 def test_a_folder_without_both_halves_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="input and target"):
         list(folder_examples(tmp_path))
+
+
+def test_the_worst_picture_is_told_beside_the_means() -> None:
+    target = np.full((16, 16, 3), 0.5, np.float32)
+    red = target + np.float32([0.01, 0, 0])
+    both = summary([compare(target, target, 0), compare(red, target, 0)])
+    assert both.least_psnr_rgb_db == pytest.approx(-10 * np.log10(0.01**2 / 3), abs=0.01)
+    assert both.psnr_rgb_db == pytest.approx((100 + both.least_psnr_rgb_db) / 2, abs=0.01)
+    assert both.shift == pytest.approx(2.55, abs=0.01)

@@ -8,7 +8,7 @@ import pytest
 from models import registry
 from models.build import create
 from training import degradations
-from training.recipe import RECIPES, Phase, Recipe, RecipeError, Schedule
+from training.recipe import RECIPES, Phase, Recipe, RecipeError, Schedule, ValidationSet
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
@@ -69,3 +69,16 @@ def test_a_degradation_without_a_kind_is_refused(tmp_path: Path) -> None:
     path.write_text((RECIPES / "ipt-v2-tiny-denoise.toml").read_text().replace('kind = "noise"', "sigma = [1, 2]"))
     with pytest.raises(RecipeError, match=r"degradation\n.*it needs a kind"):
         Recipe.read(path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"input": "*_a.png"}, "each of these with one"),
+        ({"input": "*_a.png", "target": "b.png"}, "each of these with one"),
+        ({"input": "*_a.png", "target": "*_b.png", "clean": True}, "nothing is chosen"),
+    ],
+)
+def test_a_validation_set_of_pairs_has_both_halves_and_nothing_else(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        ValidationSet(name="pairs", folder=".", **wrong)

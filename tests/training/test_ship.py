@@ -11,11 +11,11 @@ from models.registry import Card
 from training.checkpoint import save_weights
 from training.evaluate import Figures
 from training.recipe import Recipe, ValidationSet
-from training.ship import ShipError, as_toml, card_of, check_better, check_restores, enter
+from training.ship import ShipError, as_toml, card_of, check_better, check_harmless, check_restores, enter
 
 
 def figures(psnr_db: float) -> dict[str, dict[str, Figures]]:
-    return {"Rain100L": {"restored": Figures(3, psnr_db - 1, 0.9, psnr_db, 0.95)}}
+    return {"Rain100L": {"restored": Figures(3, psnr_db - 1, 0.9, psnr_db, 0.95, psnr_db - 2, 0.1)}}
 
 
 def rows(*, untouched: float | None = None, **psnr_db: float) -> dict[str, dict[str, dict[str, float]]]:
@@ -159,3 +159,14 @@ def test_a_card_has_the_scale_of_its_network_whatever_the_recipe_leaves_out(card
     recipe = Recipe.named("grl-tiny-upscale-x2").model_copy(update={"degradation": {"kind": "downscale"}})
     made = card_of(recipe, tmp_path / "best.safetensors", figures(30.0), [card], commit="abc", license_note="")
     assert made.scale == 2
+
+
+def test_a_weight_that_harms_clean_pictures_is_not_shipped(card: Card) -> None:
+    def kept(least_psnr_rgb_db: float, shift: float) -> Card:
+        row = {"pictures": 3, "psnr_rgb_db": 45.0, "least_psnr_rgb_db": least_psnr_rgb_db, "shift": shift}
+        return replace(card, figures={"clean": {"restored": row}})
+
+    check_harmless(kept(38.0, 0.29), None, [CLEAN])
+    with pytest.raises(ShipError, match=r"clean pictures of clean are left with 37\.9 dB .* shifted by 0\.30 of 255"):
+        check_harmless(kept(37.9, 0.3), None, [CLEAN])
+    check_harmless(kept(37.0, 0.4), kept(36.0, 0.5), [CLEAN])

@@ -52,3 +52,20 @@ def test_a_set_of_pairs_that_is_not_there_is_named_before_the_run(tmp_path: Path
     misspelt = (ValidationSet(name="other", pairs="mien"),)
     with pytest.raises(DatasetError, match="no pictures to validate other on"):
         Validation(recipe.model_copy(update={"data": held, "validation": misspelt}), tmp_path)
+
+
+def test_a_set_may_be_pairs_whose_names_share_a_part(tmp_path: Path) -> None:
+    for half, grey in (("hazy", 200), ("clear", 100)):
+        (tmp_path / half).mkdir()
+        for name in "ba":
+            Image.new("L", (4, 4), grey).save(tmp_path / half / f"{name}_{half}.png")
+    chosen = ValidationSet(name="haze", folder=".", input="hazy/*_hazy.png", target="clear/*_clear.png")
+    recipe = Recipe.named("ipt-v2-tiny-denoise")
+    shown = list(examples(recipe, chosen, tmp_path))
+    assert [example.name for example in shown] == ["a_hazy.png", "b_hazy.png"]
+    assert all((example.degraded > example.target).all() for example in shown)
+    (tmp_path / "clear" / "a_clear.png").unlink()
+    with pytest.raises(DatasetError, match=r"lacks .*a_clear\.png$"):
+        list(examples(recipe, chosen, tmp_path))
+    with pytest.raises(DatasetError, match=r"has no rainy/\*\.png"):
+        list(examples(recipe, chosen.model_copy(update={"input": "rainy/*.png"}), tmp_path))

@@ -24,6 +24,7 @@ DEGRADATIONS = {
     "rain": "training.degradations.rain.Rain",
     "noise": "training.degradations.noise.GaussianNoise",
     "camera-noise": "training.degradations.camera.CameraNoise",
+    "mixed-noise": "training.degradations.mixed_noise.MixedNoise",
     "jpeg": "training.degradations.jpeg.Jpeg",
     "motion-blur": "training.degradations.blur.MotionBlur",
     "defocus": "training.degradations.defocus.Defocus",

@@ -1,0 +1,42 @@
+"""First, do no harm: what a network may do to pictures that need nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from training.recipe import ValidationSet
+
+LEAST_DB: Final = 38.0  # of every picture, RGB
+LARGEST_SHIFT: Final = 0.3  # of the mean of any channel, 0..255
+
+Row = Mapping[str, Any]  # Figures, as a card has them
+
+
+def harms(row: Row) -> bool:
+    """Whether a network changed one of a set's clean pictures for the worse."""
+    return bool(row["least_psnr_rgb_db"] < LEAST_DB or row["shift"] >= LARGEST_SHIFT)
+
+
+def harms_more(new: Row, old: Row) -> bool:
+    """Whether a network harms a set's clean pictures, and more than another did."""
+    less_left = new["least_psnr_rgb_db"] < min(old["least_psnr_rgb_db"], LEAST_DB)
+    further_off = new["shift"] > max(old["shift"], LARGEST_SHIFT)
+    return bool(less_left or further_off)
+
+
+def harmed(
+    new: Mapping[str, Mapping[str, Row]], old: Mapping[str, Mapping[str, Row]] | None, sets: Iterable[ValidationSet]
+) -> list[str]:
+    """Names of the clean sets that forbid to ship a card with the figures `new`, in place of one with `old` if any.
+
+    A first weight must not harm, another not more than the one before, so that harm can be mended step by step. Where
+    the older card does not tell of single pictures, there is nothing to compare by.
+    """
+    found = []
+    for name in (chosen.name for chosen in sets if chosen.clean):
+        row = new[name]["restored"]
+        before = None if old is None else old.get(name, {}).get("restored", {})
+        if harms(row) if before is None else "shift" in before and harms_more(row, before):
+            found.append(name)
+    return found
