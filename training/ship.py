@@ -148,7 +148,7 @@ def check_better(new: Card, old: Card, sets: Iterable[ValidationSet]) -> None:
 
 def check_harmless(new: Card, old: Card | None, sets: Iterable[ValidationSet]) -> None:
     """Raise ShipError for a weight that harms clean pictures, unless it takes the place of one that does so more."""
-    if names := harmed(new.figures, old and old.figures, sets):
+    if names := harmed(new.figures, old.figures if old else None, sets):
         rows = [new.figures[name]["restored"] for name in names]
         raise ShipError(
             f"{new.name}: clean pictures of {', '.join(names)} are left with "
