@@ -1,9 +1,10 @@
 """The README's tables, made from what was measured: `python -m benchmarks.readme` writes them in place.
 
 Each stands between `<!-- name -->` and `<!-- /name -->`. Quality is the shipped cards' (`unseam eval NAME` measures it
-again) beside what classical methods reach (`python -m benchmarks.baselines`); counts are `unseam models count` beside
-the papers' (benchmarks/published.toml); seams are `unseam bench tiling --json` (benchmarks/results/tiling.json), and
-speeds `unseam bench engine --json` (benchmarks/results/engine.json; with `--threads 2` engine-two-cores.json).
+again) beside what classical methods reach (`python -m benchmarks.baselines`), harm what `python -m benchmarks.harmless`
+found; counts are `unseam models count` beside the papers' (benchmarks/published.toml); seams are `unseam bench tiling
+--json` (benchmarks/results/tiling.json), and speeds `unseam bench engine --json` (benchmarks/results/engine.json; with
+`--threads 2` engine-two-cores.json).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any
 
 from benchmarks.baselines import stored
 from benchmarks.engine import COMPILED, EAGER, ON_CPU, WRITTEN
+from benchmarks.harmless import asked
+from benchmarks.harmless import stored as unharmed
 from models.count import Count, count_all
 from models.registry import Card, cards
 from training.recipe import Recipe
@@ -60,6 +63,23 @@ def quality(shipped: Iterable[Card], classical: Mapping[str, Any]) -> str:
 
 def _shown(figures: Mapping[str, Any] | None, space: str) -> str:
     return f"{figures[f'psnr_{space}_db']:.2f} / {figures[f'ssim_{space}']:.4f}" if figures else ""
+
+
+def harm(shipped: Iterable[Card], measured: Mapping[str, Any]) -> str:
+    """A row per network whose answer is as large as its input: what is left of clean pictures, the worst one too.
+
+    Raises KeyError for a network that was not measured, ValueError for one of which another version was.
+    """
+    rows = []
+    for card in asked(shipped):
+        row = measured[card.name]
+        if row["version"] != card.version:
+            raise ValueError(f"{card.name}: version {row['version']} was measured, {card.version} is shipped")
+        least = f"{row['least_psnr_db']:.2f} dB ({row['least_of']})"
+        shift = f"{row['shift']:.2f} ({row['shift_of']})"
+        harmed = f"{row['harmed']} of {row['pictures']}"
+        rows.append((card.task, f"`{card.name}`", f"{row['mean_psnr_db']:.2f} dB", least, shift, harmed))
+    return _table(("task", "model", "mean", "worst picture", "largest shift", "harmed"), rows)
 
 
 def counts(measured: Mapping[str, Count]) -> str:
@@ -178,6 +198,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 if __name__ == "__main__":
     made = {
         "quality": lambda: quality(cards(), stored()),
+        "harm": lambda: harm(cards(), unharmed()),
         "counts": lambda: counts(count_all()),
         "seams": lambda: seams(json.loads(TILING.read_text())),
         "speeds": lambda: speeds(json.loads(ENGINE.read_text())),
