@@ -42,6 +42,7 @@ figures: setup
 	$(BIN)/python -m benchmarks.screenshot
 
 gallery: setup
+	$(BIN)/python -m benchmarks.sample
 	$(BIN)/python -m benchmarks.gallery
 
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
