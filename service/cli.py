@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import requires, version
 from typing import Final, NoReturn
 
 COMMANDS: Final = {
@@ -27,6 +28,8 @@ COMMANDS: Final = {
     "eval": ("training.command_eval", "measure a network on pairs of pictures"),
     "bench": ("benchmarks.command", "measure speed"),
 }
+# Commands that need all of an extra, whichever of its packages they miss first.
+EXTRAS: Final = {"train": "train", "ship": "train", "eval": "train"}
 # Their errors have words for people.
 OURS: Final = {"imaging", "models", "export", "service", "training", "benchmarks", "unseam"}
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
@@ -70,16 +73,33 @@ def _run(arguments: Sequence[str]) -> int:
     name = _top_parser().parse_args(arguments[:1]).command
     try:
         module = import_module(COMMANDS[name][0])
+        parser = Parser(prog=f"unseam {name}", description=module.__doc__)
+        module.add_arguments(parser)
+        args = parser.parse_args(arguments[1:])
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        code: int = module.run(args)
     except ModuleNotFoundError as error:
-        if error.name and COMMANDS[name][0].startswith(error.name):
-            raise UnavailableError(f"{name} is not part of this installation") from error
-        raise UnavailableError(f"{name} needs the package {error.name}, which is not installed") from error
-    parser = Parser(prog=f"unseam {name}", description=module.__doc__)
-    module.add_arguments(parser)
-    args = parser.parse_args(arguments[1:])
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    code: int = module.run(args)
+        raise UnavailableError(_lacking(name, error)) from error
     return code
+
+
+def _lacking(command: str, error: ModuleNotFoundError) -> str:
+    """In words: what a command lacks here, and how to install it."""
+    package = (error.name or "").partition(".")[0]
+    if package in OURS:
+        return f"{command} is not part of this installation"
+    lacking = f"{command} needs the package {package or error}, which is not installed"
+    extra = EXTRAS.get(command) or _extra_of(package)
+    return f"{lacking}: pip install 'unseam[{extra}]'" if extra else lacking
+
+
+def _extra_of(package: str) -> str | None:
+    """The extra that brings a package, if one does; `package` is what is imported."""
+    for requirement in requires("unseam") or []:
+        name, _, extra = requirement.partition("extra == ")
+        if extra and re.split(r"[^\w.-]", name)[0].replace("-", "_") == package:
+            return extra.strip("\"' )")
+    return None
 
 
 def _top_parser() -> Parser:

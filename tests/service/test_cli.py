@@ -4,6 +4,7 @@ import argparse
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -60,6 +61,30 @@ def test_an_answer_that_nobody_reads_to_its_end_is_no_error() -> None:
 def test_what_nobody_meant_to_happen_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="a bug"):
         run(monkeypatch, ValueError("a bug"))
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("obstore", "needs the package obstore, which is not installed: pip install 'unseam[s3]'"),
+        ("onnxruntime.capi", "needs the package onnxruntime, which is not installed: pip install 'unseam[cpu]'"),
+        ("nobodys", "needs the package nobodys, which is not installed"),
+        ("training.train", "is not part of this installation"),
+    ],
+)
+def test_a_package_that_a_command_misses_while_it_runs_is_named_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: str, said: str
+) -> None:
+    assert run(monkeypatch, ModuleNotFoundError(f"No module named {missing!r}", name=missing)) == 2
+    assert capsys.readouterr().err == f"unseam restore: restore {said}\n"
+
+
+def test_training_without_its_extra_says_which_one_it_needs(tmp_path: Path) -> None:
+    program = "import sys; sys.modules['matplotlib'] = None; from service.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "train", "ipt-v2-tiny-derain", "--data", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    said = "train needs the package matplotlib, which is not installed: pip install 'unseam[train]'"
+    assert (ended.returncode, ended.stderr) == (2, f"unseam train: {said}\n")
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], [], ["restore", "--nonsense"]])
