@@ -8,6 +8,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+from imaging.mosaic import PATTERNS
 from training.arguments import at_least
 
 
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", default=os.environ.get("UNSEAM_DATA"), help="folder of the recipe's pictures")
     parser.add_argument("--weights", type=Path, help="other weights for the same network, such as a run's best")
     parser.add_argument("--border", type=at_least(0), default=0, help="pixels left out on every side (with DIR)")
+    parser.add_argument("--pattern", choices=PATTERNS, help="of the mosaics in DIR (default: the network's own)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -31,13 +33,18 @@ def run(args: argparse.Namespace) -> int:
     from training.device import usable
     from training.evaluate import evaluate, folder_examples
     from training.recipe import Recipe, RecipeError
+    from training.shifted import Shifted
     from training.validation import examples
 
     card = find(args.name)
+    if args.pattern and not (card.pattern and args.dir):
+        raise RecipeError("--pattern says what the mosaics of a folder are, for a model that takes mosaics")
     device = usable(args.device)
     network = load(card).to(device)
     if args.weights:
         load_weights(network, args.weights)
+    if card.pattern and args.pattern:
+        network = Shifted(network, card.pattern, args.pattern)
     if args.dir:
         sets = {
             args.dir.resolve().name: evaluate(
