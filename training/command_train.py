@@ -19,7 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--run", type=Path, help="folder of the run (default runs/<name>); an existing one is gone on with"
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
-    parser.add_argument("--hours", type=positive, help="end the schedule by then")
+    parser.add_argument(
+        "--hours",
+        type=positive,
+        help="end the schedule after so many hours, those of earlier starts counted",
+    )
     parser.add_argument("--threads", type=at_least(1), help="CPU threads")
     parser.add_argument("--compile", action="store_true", help="compile the network first (worth it on a GPU)")
     parser.add_argument(
