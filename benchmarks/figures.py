@@ -1,6 +1,7 @@
 """Draw the README's figures from committed measurements: `python -m benchmarks.figures` (or `make figures`).
 
-Training: benchmarks/results/training/NAME.json, taken over from runs/ for every shipped weight whose run is there.
+Training: benchmarks/results/training/NAME.json, where shipping enters a weight's run (training/history.py); runs that
+are not shipped are never drawn.
 Quality against speed: the shipped cards, and benchmarks/results/engine.json, which is `unseam bench engine --json`.
 Latency: benchmarks/results/http.json, which is `unseam bench http --json`.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from matplotlib.figure import Figure
 from benchmarks.engine import ON_CPU
 from benchmarks.latency import Level
 from models.registry import Card, cards
+from training.history import HISTORIES, History
 
 ROOT: Final = Path(__file__).parents[1]
 RESULTS: Final = ROOT / "benchmarks" / "results"
@@ -29,7 +31,8 @@ INK, SOFT, ACCENT = "#1c1c1b", "#a2a2a0", "#b3480b"
 COLOURS: Final = ("#b3480b", "#2b6a99", "#4c8a4f", "#7d5ba6", "#9a7b1c")
 UNTOUCHED: Final = "clean"  # sets that ask for an unharmed picture back: their dB say nothing of restoring
 
-History = Sequence[Mapping[str, Any]]
+# Of the curves: the README's table has the means over whole sets.
+SHOWN: Final = "mean PSNR of the first six pictures of each set, 50 dB at most for each, as measured during training"
 
 
 def training(histories: Mapping[str, History]) -> Figure:
@@ -52,6 +55,7 @@ def training(histories: Mapping[str, History]) -> Figure:
     for empty in figure.axes[len(histories) :]:
         empty.remove()
     figure.axes[0].set_ylabel("PSNR, dB", fontsize=8)
+    figure.supxlabel(SHOWN, fontsize=8.5, color=INK)
     return figure
 
 
@@ -114,17 +118,10 @@ def latency(measured: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def taken_over(card: Card, runs: Path, results: Path) -> History | None:
-    """A weight's history: that of its run, which is then kept with the results, else the one kept; or None."""
-    run, kept = runs / card.recipe / "history.json", results / f"{card.name}.json"
-    if run.is_file():
-        rows = [{key: _rounded(value) for key, value in row.items()} for row in json.loads(run.read_text())]
-        kept.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
-    return json.loads(kept.read_text()) if kept.is_file() else None
-
-
-def _rounded(value: Any) -> Any:
-    return round(value, 5) if isinstance(value, float) else value
+def kept_history(card: Card, histories: Path = HISTORIES) -> History | None:
+    """The history that is kept of a shipped weight, or None."""
+    path = histories / f"{card.name}.json"
+    return json.loads(path.read_text()) if path.is_file() else None
 
 
 def _plain(panel: Any) -> None:
@@ -142,11 +139,9 @@ def _saved(figure: Figure, name: str) -> None:
 
 def main() -> None:
     """Draw every figure whose measurements are there."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.figures", description=__doc__)
-    parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="where training writes (default: runs)")
-    args = parser.parse_args()
+    argparse.ArgumentParser(prog="python -m benchmarks.figures", description=__doc__).parse_args()
     FIGURES.mkdir(exist_ok=True)
-    histories = {card.name: taken_over(card, args.runs, RESULTS / "training") for card in cards()}
+    histories = {card.name: kept_history(card) for card in cards()}
     if known := {name: history for name, history in histories.items() if history}:
         _saved(training(known), "training.png")
     if missing := sorted(name for name, history in histories.items() if not history):

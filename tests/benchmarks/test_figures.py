@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
 from benchmarks import figures
 from models.registry import Card
+from training.validation import Validation
 
 ROW = {"step": 1, "elapsed_s": 1800.0, "pictures": 4, "loss": 0.1, "Rain100L": 30.123456, "clean": 50.0}
 
@@ -26,18 +28,24 @@ def cost(network: str, runtime: str, tile: int, milliseconds: float) -> dict[str
     return {"network": network, "precision": "fp32", "runtime": runtime, "tile": tile, "cost": cost}
 
 
-def test_a_history_is_taken_over_from_its_run_and_kept(tmp_path: Path) -> None:
+def test_a_weights_history_is_the_one_kept_and_never_that_of_a_run_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "runs" / "net").mkdir(parents=True)
-    (tmp_path / "runs" / "net" / "history.json").write_text(json.dumps([ROW]))
-    assert figures.taken_over(card(), tmp_path / "runs", tmp_path) == [ROW | {"Rain100L": 30.12346}]
-    assert figures.taken_over(card(), tmp_path / "elsewhere", tmp_path) == [ROW | {"Rain100L": 30.12346}]
-    assert figures.taken_over(card(name="another"), tmp_path / "elsewhere", tmp_path) is None
+    (tmp_path / "runs" / "net" / "history.json").write_text(json.dumps([ROW | {"loss": 9.0}]))
+    (tmp_path / "net.json").write_text(json.dumps([ROW]))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(figures, "ROOT", tmp_path)
+    assert figures.kept_history(card(), tmp_path) == [ROW]
+    assert figures.kept_history(card(name="another"), tmp_path) is None
 
 
 def test_training_has_a_panel_for_each_weight_and_a_line_for_each_set_that_shows_damage() -> None:
     drawn = figures.training({f"net-{n}": [ROW, ROW | {"Rain100L": 31.0, "elapsed_s": 3600.0}] for n in range(5)})
     assert [axes.get_title(loc="left") for axes in drawn.axes] == [f"net-{n}" for n in range(5)]
     assert [line.get_label() for line in drawn.axes[0].lines] == ["Rain100L: 31.00 dB"]
+    assert "first six pictures" in drawn.get_supxlabel()
+    assert signature(Validation).parameters["per_set"].default == 6
 
 
 def test_quality_lies_over_the_fastest_cpu_runtime() -> None:
