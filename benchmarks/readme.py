@@ -39,7 +39,7 @@ WAYS = {
 def quality(shipped: Iterable[Card], classical: Mapping[str, Any]) -> str:
     """A row per model and validation set: PSNR and SSIM of input, classical methods and restored picture.
 
-    On Y or RGB, as the recipe's validation set says.
+    On Y or RGB, as the recipe's validation set says; beside a set how many of its pictures were measured.
     """
     rows = []
     for card in shipped:
@@ -52,13 +52,15 @@ def quality(shipped: Iterable[Card], classical: Mapping[str, Any]) -> str:
                     card.task,
                     f"`{card.name}`",
                     name,
+                    str(both["restored"]["pictures"]),
                     space.upper(),
                     _shown(both.get("input"), space),
                     ", ".join(f"{method} {_shown(figures, space)}" for method, figures in methods.items()),
                     _shown(both["restored"], space),
                 )
             )
-    return _table(("task", "model", "pictures never trained on", "on", "input", "classical", "restored"), rows)
+    head = ("task", "model", "set", "pictures", "on", "input", "classical", "restored")
+    return _table(head, rows)
 
 
 def _shown(figures: Mapping[str, Any] | None, space: str) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,13 @@ from models.registry import cards
 def test_the_readmes_quality_is_that_of_the_shipped_cards() -> None:
     text = README.read_text()
     assert filled(text, {"quality": lambda: quality(cards(), stored())}) == text
+
+
+def test_quality_says_how_many_pictures_of_a_set_were_measured() -> None:
+    derain = next(card for card in cards() if card.recipe == "ipt-v2-tiny-derain")
+    one = {"pictures": 7, "psnr_y_db": 30.0, "ssim_y": 0.9}
+    row = quality([replace(derain, figures={"Rain100L": {"restored": one}})], {}).splitlines()[-1]
+    assert row == f"| derain | `{derain.name}` | Rain100L | 7 | Y |  |  | 30.00 / 0.9000 |"
 
 
 def test_the_readmes_seams_are_those_that_were_measured() -> None:
