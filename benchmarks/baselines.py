@@ -32,12 +32,17 @@ Method = Callable[[Array], Array]
 
 
 def bm3d(sigma: float) -> Method:
-    """BM3D (Dabov et al., 2007; colour by C-BM3D) told the true deviation, in steps of 255."""
+    """BM3D (Dabov et al., 2007; colour by C-BM3D) told the true deviation, in steps of 255.
+
+    Three equal channels, whose noise is equal too, are one grey picture: C-BM3D expects each channel its own noise.
+    """
 
     def denoise(x: Array) -> Array:
-        from bm3d import bm3d_rgb  # here: the other tasks do without the package
+        import bm3d  # here: the other tasks do without the package
 
-        answer: Array = bm3d_rgb(x, sigma / 255).reshape(x.shape).astype(np.float32)
+        if (x == x[..., :1]).all():
+            return np.repeat(bm3d.bm3d(x[..., 0], sigma / 255).astype(np.float32)[..., None], x.shape[2], axis=2)
+        answer: Array = bm3d.bm3d_rgb(x, sigma / 255).reshape(x.shape).astype(np.float32)
         return answer
 
     return denoise
