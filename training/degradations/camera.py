@@ -30,7 +30,7 @@ class CameraNoise:
         red_gain: white balance of red over green.
         blue_gain: white balance of blue over green.
         digital_gain: brightening of all three.
-        crosstalk: how much of each other channel the colour matrix takes away.
+        crosstalk: how much of the other two channels the colour matrix takes away, both together at most.
         jpeg_share: share of pictures that are saved as JPEG 4:2:0 after development.
         jpeg_quality: quality of those.
     """

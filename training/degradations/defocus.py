@@ -16,6 +16,8 @@ from training.degradations.draws import Draws
 from training.degradations.ranges import Range, check_range, check_shares
 
 _LEVELS = (0.0, 0.25, 0.55, 1.0)
+_CORNER = 1.15
+"""How far a pentagon's corners reach, over the radius of the disc of its area; those of more sides reach less."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Defocus:
         largest = draw.uniform(self.radius_px, batch)
         blades = torch.where(draw.chosen(self.polygon_share, batch).flatten(), draw.uniform((5, 9), batch).floor(), 0.0)
         radii = largest[:, None] * torch.tensor(_LEVELS[1:], device=clean.device)
-        kernels = aperture(radii, blades, draw.uniform((0.0, 2 * math.pi), batch), half=math.ceil(self.radius_px[1]))
+        turn = draw.uniform((0.0, 2 * math.pi), batch)
+        kernels = aperture(radii, blades, turn, half=reach(self.radius_px[1]))
         gain = torch.where(draw.chosen(self.lit_share, batch), 4.0, 1.0)
         light = to_linear(clean)
         blurred = convolve(stretch_lights(light, gain), kernels)
@@ -68,11 +71,17 @@ class Defocus:
         return torch.where(draw.chosen(self.clean_share, batch), clean, defocused), clean
 
 
+def reach(radius: float) -> int:
+    """Whole pixels from the middle within which every opening of this radius lies, blended edges and corners too."""
+    return math.floor(_CORNER * radius + 0.5)
+
+
 def aperture(radii: Tensor, blades: Tensor, turn: Tensor, *, half: int) -> Tensor:
     """Kernels (B, N, 2 half + 1, 2 half + 1) of sum one: openings of radii (B, N) pixels, edges blended over a pixel.
 
     `blades` (B,) is the number of sides, 0 for a disc; `turn` (B,) turns the polygon, in radians. A polygon has the
-    area of its disc, nearly: its corners reach a little farther and its sides come a little nearer.
+    area of its disc, nearly: its corners reach a little farther and its sides come a little nearer. What is farther
+    than `half` from the middle is cut off: `reach` tells what holds them whole.
     """
     offset = torch.arange(-half, half + 1, dtype=torch.float32, device=radii.device)
     distance = torch.hypot(offset[:, None], offset)

@@ -41,7 +41,7 @@ class Jpeg:
     """Baseline JPEG of unknown quality, chroma sampling and place of its 8x8 grid.
 
     Attributes:
-        quality: libjpeg's quality 1..100, drawn whole and uniform per picture.
+        quality: libjpeg's quality 1..100, drawn per picture from the whole numbers in the range, each as likely.
         subsampled_share: share of pictures with 4:2:0 chroma; the others have 4:4:4.
         grey_share: share of pictures that are grey (three equal channels).
         shifted_share: share of pictures whose grid starts anywhere, as in a picture cropped after it was compressed.
@@ -63,7 +63,8 @@ class Jpeg:
         draw = Draws(generator, clean.device)
         batch, _, height, width = clean.shape
         target = torch.where(draw.chosen(self.grey_share, batch), luma(clean), clean)
-        quality = draw.uniform(self.quality, batch).round()
+        least, most = math.ceil(self.quality[0]), math.floor(self.quality[1])
+        quality = draw.uniform((least, most + 1), batch).floor().clamp_max(most)  # 32 bits may round up to the end
         subsampled = draw.chosen(self.subsampled_share, batch).flatten()
         shift = (draw.uniform((0.0, 16.0), batch, 2) * draw.chosen(self.shifted_share, batch)[..., 0, 0]).long()
         canvas = _shifted(target, shift, height + 16, width + 16)

@@ -28,7 +28,8 @@ class Snow:
         size_px: profile (standard deviation) of the small flakes; middle ones are 2 and large ones 4.5 times as wide.
         motion_px: path of a small flake during exposure; larger ones, which are nearer, move farther in proportion.
         angle_deg: wind, degrees from the vertical.
-        opacity: how much of the scene the brightest flakes cover.
+        opacity: of the brightest flakes, before their profile is steepened: their middle hides 1.6 times as much of
+            the scene, 0.97 at most.
         veil: depth, thickness and colour of the veil.
     """
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,7 +9,7 @@ import torch.nn.functional as F
 from training.degradations.blur import MotionBlur, rasterise, stretch_lights
 from training.degradations.colour import to_linear, to_srgb
 from training.degradations.convolution import convolve
-from training.degradations.defocus import _LEVELS, Defocus, _hats, aperture
+from training.degradations.defocus import _LEVELS, Defocus, _hats, aperture, reach
 from training.degradations.draws import Draws
 from training.degradations.ranges import DegradationError
 
@@ -97,6 +99,18 @@ def test_a_polygon_has_corners_and_a_disc_has_none() -> None:
     torch.testing.assert_close(disc, disc.T)
     torch.testing.assert_close(disc, disc.flip(1))
     assert (pentagon - pentagon.flip(1)).abs().max() > 0.5 * pentagon.max()
+
+
+@pytest.mark.parametrize("blades", [0, 5, 6, 7, 8])
+@pytest.mark.parametrize("radius", [0.0, 1.0, 5.5, 8.0])
+def test_no_corner_of_an_opening_is_cut_off(radius: float, blades: int) -> None:
+    turns = torch.linspace(0, 2 * math.pi, 40)
+    radii, sides = torch.full((40, 1), radius), torch.full((40,), float(blades))
+    whole = aperture(radii, sides, turns, half=16)
+    half = reach(radius)
+    torch.testing.assert_close(
+        aperture(radii, sides, turns, half=half), whole[..., 16 - half : 17 + half, 16 - half : 17 + half]
+    )
 
 
 def test_a_radius_of_zero_leaves_the_pixel_alone() -> None:

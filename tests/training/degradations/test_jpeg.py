@@ -102,3 +102,17 @@ def test_lower_quality_loses_more() -> None:
         for q in (5.0, 20.0, 60.0, 95.0)
     ]
     assert losses == sorted(losses, reverse=True)
+
+
+def test_every_quality_is_as_likely_as_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[torch.Tensor] = []
+
+    def note(pictures: torch.Tensor, quality: torch.Tensor, *, subsampled: torch.Tensor) -> torch.Tensor:
+        drawn.append(quality)
+        return pictures
+
+    monkeypatch.setattr("training.degradations.jpeg.compress", note)
+    Jpeg(quality=(90, 94))(torch.zeros(4000, 3, 1, 1), torch.Generator().manual_seed(0))
+    found, counts = drawn[0].unique(return_counts=True)
+    assert found.tolist() == [90, 91, 92, 93, 94]
+    assert (counts.float() - 800).abs().max() < 110  # four deviations
