@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dir", type=Path, nargs="?", help="folder with input/ and target/; without it, the recipe's validation sets"
     )
-    parser.add_argument("--data", default=os.environ.get("UNSEAM_DATA"), help="folder of the recipe's pictures")
+    parser.add_argument("--data", help="folder of the recipe's pictures (default $UNSEAM_DATA; without DIR)")
     parser.add_argument("--weights", type=Path, help="other weights for the same network, such as a run's best")
     parser.add_argument("--border", type=at_least(0), default=0, help="pixels left out on every side (with DIR)")
     parser.add_argument("--pattern", choices=PATTERNS, help="of the mosaics in DIR (default: the network's own)")
@@ -37,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
     from training.validation import examples
 
     card = find(args.name)
+    if args.dir and args.data:
+        raise RecipeError("name a folder of pairs or that of the recipe's pictures (--data), not both")
     if args.pattern and not (card.pattern and args.dir):
         raise RecipeError("--pattern says what the mosaics of a folder are, for a model that takes mosaics")
     device = usable(args.device)
@@ -51,10 +53,10 @@ def run(args: argparse.Namespace) -> int:
                 network, folder_examples(args.dir, network.in_channels), device, args.border
             )
         }
-    elif args.data:
+    elif data := args.data or os.environ.get("UNSEAM_DATA"):
         recipe = Recipe.named(card.recipe)
         sets = {
-            chosen.name: evaluate(network, examples(recipe, chosen, Path(args.data)), device, chosen.border)
+            chosen.name: evaluate(network, examples(recipe, chosen, Path(data)), device, chosen.border)
             for chosen in recipe.validation
         }
     else:

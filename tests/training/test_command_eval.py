@@ -38,3 +38,8 @@ def test_mosaics_are_measured_as_the_pattern_says(tmp_path: Path, capsys: pytest
 def test_a_pattern_where_no_mosaic_of_a_folder_is_measured_is_refused(words: tuple[str, ...]) -> None:
     with pytest.raises(RecipeError, match="--pattern"):
         command_eval.run(arguments(*words, "--pattern", "gbrg"))
+
+
+def test_a_folder_of_pairs_and_one_of_the_recipes_pictures_are_not_measured_at_once() -> None:
+    with pytest.raises(RecipeError, match="not both"):
+        command_eval.run(arguments("ipt-v2-tiny-derain", "DIR", "--data", "DATA"))
