@@ -44,7 +44,7 @@ def kinds_of_damage() -> Iterator[tuple[Card, str]]:
     for card in cards():
         seen: list[dict[str, Any]] = []
         for chosen in Recipe.named(card.recipe).validation:
-            damages = (chosen.folder or chosen.pairs) and not chosen.clean
+            damages = not chosen.clean and chosen.input is None  # else the files are damaged already
             if damages and chosen.degradation not in seen:
                 seen.append(chosen.degradation)
                 yield card, chosen.name
