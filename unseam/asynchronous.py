@@ -11,7 +11,7 @@ import httpx
 
 from unseam import exchange
 from unseam.errors import ClientError, ProblemError
-from unseam.exchange import TIMEOUT, Options
+from unseam.exchange import LIMITS, TIMEOUT, Options
 from unseam.job import Job
 from unseam.picture import Restored, Source, content
 
@@ -25,12 +25,18 @@ class AsyncClient:
         *,
         key: str | None = None,
         patience_s: float = 60,
+        at_once: int = exchange.AT_ONCE,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._http = httpx.AsyncClient(
-            base_url=exchange.address(url), headers=exchange.headers(key), timeout=TIMEOUT, transport=transport
+            base_url=exchange.address(url),
+            headers=exchange.headers(key),
+            timeout=TIMEOUT,
+            limits=LIMITS,
+            transport=transport,
         )
         self._patience_s = patience_s
+        self._turns = asyncio.Semaphore(exchange.positive(at_once))
 
     async def restore(
         self,
@@ -41,15 +47,16 @@ class AsyncClient:
         **options: Unpack[Options],
     ) -> Restored:
         """Restore a picture; see `Client.restore`. Cancelling the coroutine cancels the job."""
-        sent = await self.submit(source, task=task, **options)
-        try:
-            async for job in self.watch(sent.id):
-                if on_progress:
-                    on_progress(job)
-            return await self.result(exchange.succeeded(job))
-        finally:
-            with suppress(ClientError):
-                await asyncio.shield(self.cancel(sent.id))
+        async with self._turns:
+            sent = await self.submit(source, task=task, **options)
+            try:
+                async for job in self.watch(sent.id):
+                    if on_progress:
+                        on_progress(job)
+                return await self.result(exchange.succeeded(job))
+            finally:
+                with suppress(ClientError):
+                    await asyncio.shield(self.cancel(sent.id))
 
     async def submit(self, source: Source, *, task: str, **options: Unpack[Options]) -> Job:
         """Send a picture and do not wait for it."""

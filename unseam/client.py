@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,7 +12,7 @@ import httpx
 
 from unseam import exchange
 from unseam.errors import ClientError, ProblemError
-from unseam.exchange import TIMEOUT, Options
+from unseam.exchange import LIMITS, TIMEOUT, Options
 from unseam.job import Job
 from unseam.picture import Restored, Source, content
 
@@ -23,6 +24,7 @@ class Client:
         url: of the service.
         key: an API key, where the service wants one.
         patience_s: how long a full or unreachable service is asked again.
+        at_once: `restore` has no more pictures than that under way, from reading the file to the result; others wait.
         transport: httpx's, for tests and proxies.
 
     Every method raises ProblemError for an error the service tells of, UnreachableError where there is no answer.
@@ -35,12 +37,18 @@ class Client:
         *,
         key: str | None = None,
         patience_s: float = 60,
+        at_once: int = exchange.AT_ONCE,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._http = httpx.Client(
-            base_url=exchange.address(url), headers=exchange.headers(key), timeout=TIMEOUT, transport=transport
+            base_url=exchange.address(url),
+            headers=exchange.headers(key),
+            timeout=TIMEOUT,
+            limits=LIMITS,
+            transport=transport,
         )
         self._patience_s = patience_s
+        self._turns = threading.BoundedSemaphore(exchange.positive(at_once))
 
     def restore(
         self,
@@ -60,15 +68,16 @@ class Client:
 
         Nothing is left on the server, not even when this is interrupted: then the job is cancelled.
         """
-        sent = self.submit(source, task=task, **options)
-        try:
-            for job in self.watch(sent.id):
-                if on_progress:
-                    on_progress(job)
-            return self.result(exchange.succeeded(job))
-        finally:
-            with suppress(ClientError):
-                self.cancel(sent.id)
+        with self._turns:
+            sent = self.submit(source, task=task, **options)
+            try:
+                for job in self.watch(sent.id):
+                    if on_progress:
+                        on_progress(job)
+                return self.result(exchange.succeeded(job))
+            finally:
+                with suppress(ClientError):
+                    self.cancel(sent.id)
 
     def submit(self, source: Source, *, task: str, **options: Unpack[Options]) -> Job:
         """Send a picture and do not wait for it: `watch`, then `result`."""

@@ -12,7 +12,9 @@ import httpx
 from unseam.errors import InvalidAddress, ProblemError, UnreachableError
 from unseam.job import Job
 
-TIMEOUT: Final = httpx.Timeout(60, connect=10)
+TIMEOUT: Final = httpx.Timeout(60, connect=10, pool=None)
+LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=20)  # each watched job holds one
+AT_ONCE: Final = 16
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 8.0
 
@@ -82,6 +84,13 @@ def address(url: str) -> str:
             f"{url!r} is no address of a service: it begins with http:// or https://, then names the host"
         )
     return url
+
+
+def positive(at_once: int) -> int:
+    """The same number. Raises ValueError for one with which nobody would ever have a turn."""
+    if at_once < 1:
+        raise ValueError(f"at_once is 1 or more, not {at_once}")
+    return at_once
 
 
 def headers(key: str | None) -> dict[str, str]:
