@@ -84,10 +84,14 @@ class AsyncClient:
                 await asyncio.sleep(patience.spend(request.url, error))
 
     async def result(self, job: Job) -> Restored:
-        """The picture of a job that succeeded."""
+        """The picture of a job that succeeded; see `Client.result`."""
+        job = job if job.result else await self.job(job.id)
         request = self._http.build_request("GET", f"jobs/{job.id}/result")
-        answer = await self._send(request, self._patience_s)
-        return Restored(answer.content, answer.headers["Content-Type"], job)
+        for _ in range(2):
+            answer = await self._send(request, self._patience_s)
+            if restored := await asyncio.to_thread(exchange.picture, answer, job):
+                return restored
+        raise exchange.another(job, answer)
 
     async def cancel(self, job_id: str) -> Job:
         """End a job, or delete the result of one that has ended."""
@@ -116,7 +120,7 @@ class AsyncClient:
     async def _events(self, request: httpx.Request) -> AsyncIterator[Job]:
         answer = await self._http.send(request, stream=True)
         try:
-            if answer.is_error:
+            if not answer.is_success:
                 await answer.aread()
             exchange.accepted(answer)
             async for line in answer.aiter_lines():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import time
@@ -11,6 +12,7 @@ import httpx
 
 from unseam.errors import InvalidAddress, ProblemError, UnreachableError
 from unseam.job import Job
+from unseam.picture import Restored
 
 TIMEOUT: Final = httpx.Timeout(60, connect=10, pool=None)
 LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=20)  # each watched job holds one
@@ -106,8 +108,8 @@ def submission(http: httpx.Client | httpx.AsyncClient, data: bytes, task: str, o
 
 
 def accepted(answer: httpx.Response) -> httpx.Response:
-    """The same answer. Raises ProblemError if it is an error; its body has to be read already."""
-    if answer.is_error:
+    """The same answer. Raises ProblemError if it is no success; its body has to be read already."""
+    if not answer.is_success:
         raise ProblemError.of_answer(answer)
     return answer
 
@@ -119,6 +121,25 @@ def succeeded(job: Job) -> Job:
     if job.state == "cancelled":
         raise ProblemError("The job was cancelled.", kind="cancelled", status=409)
     return job
+
+
+def picture(answer: httpx.Response, job: Job) -> Restored | None:
+    """The picture that an answer carries; None if its bytes are not those that the job tells of."""
+    if job.result is None:
+        return Restored(answer.content, answer.headers.get("Content-Type", "application/octet-stream"), job)
+    if hashlib.sha256(answer.content).hexdigest() != job.result.sha256:
+        return None
+    return Restored(answer.content, job.result.media_type, job)
+
+
+def another(job: Job, answer: httpx.Response) -> ProblemError:
+    """The error that somebody between answers with something else than the job's picture."""
+    return ProblemError(
+        f"What {answer.url} gives is not the picture of this job: its sha256 is another, twice. Is there a proxy between?",
+        kind="not-the-result",
+        status=answer.status_code,
+        facts={"expected": vars(job.result) if job.result else None, "found_bytes": len(answer.content)},
+    )
 
 
 def job_in(line: str) -> Job | None:

@@ -2,21 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
-from fake_service import FakeService, faking
+from fake_service import FakeService
 
 import unseam
-
-
-@pytest.fixture
-def service() -> Iterator[FakeService]:
-    with faking() as service:
-        yield service
 
 
 def test_any_number_of_pictures_may_be_gathered(service: FakeService, tmp_path: Path) -> None:

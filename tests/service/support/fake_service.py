@@ -115,6 +115,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._event("end", "failed" if self.server.error else "succeeded")
         self.close_connection = True
 
+    def get_job(self) -> None:
+        self.say(200, self.server.view(self.job_id, "failed" if self.server.error else "succeeded"))
+
     def get_result(self) -> None:
         self.answer(200, self.server.jobs[self.job_id][::-1], {"Content-Type": "image/png"})
 
