@@ -9,10 +9,12 @@ from typing import Any, Self, Unpack
 
 import httpx
 
-from unseam import exchange
-from unseam.errors import ClientError, ProblemError
+from unseam import answers, exchange
+from unseam.errors import ProblemError
+from unseam.events import Lines
 from unseam.exchange import LIMITS, TIMEOUT, Options
 from unseam.job import Job
+from unseam.patience import Patience
 from unseam.picture import Restored, Source, content
 
 
@@ -55,23 +57,23 @@ class AsyncClient:
                         on_progress(job)
                 return await self.result(exchange.succeeded(job))
             finally:
-                with suppress(ClientError):
+                with suppress(Exception):  # the picture is there, or its error is under way
                     await asyncio.shield(self.cancel(sent.id))
 
     async def submit(self, source: Source, *, task: str, **options: Unpack[Options]) -> Job:
         """Send a picture and do not wait for it."""
         data = await asyncio.to_thread(content, source)
         request = exchange.submission(self._http, data, task, options)
-        return Job.of((await self._send(request, self._patience_s)).json())
+        return answers.job(await self._send(request, self._patience_s))
 
     async def job(self, job_id: str) -> Job:
         """The job as it stands."""
-        return Job.of((await self._ask("GET", f"jobs/{job_id}")).json())
+        return answers.job(await self._ask("GET", f"jobs/{job_id}"))
 
     async def watch(self, job_id: str) -> AsyncIterator[Job]:
         """The job as it stands, then after each change, at last its end."""
         request = self._http.build_request("GET", f"jobs/{job_id}/events")
-        patience = exchange.Patience(self._patience_s)
+        patience = Patience(self._patience_s)
         while True:
             try:
                 async for job in self._events(request):
@@ -79,9 +81,9 @@ class AsyncClient:
                     yield job
                     if job.ended:
                         return
-                raise httpx.RemoteProtocolError("the stream of events ended early")
-            except (httpx.TransportError, ProblemError) as error:
-                await asyncio.sleep(patience.spend(request.url, error))
+                raise httpx.RemoteProtocolError("the stream of events ended early", request=request)
+            except (httpx.RequestError, ProblemError) as error:
+                await asyncio.sleep(patience.spend(error))
 
     async def result(self, job: Job) -> Restored:
         """The picture of a job that succeeded; see `Client.result`."""
@@ -89,23 +91,21 @@ class AsyncClient:
         request = self._http.build_request("GET", f"jobs/{job.id}/result")
         for _ in range(2):
             answer = await self._send(request, self._patience_s)
-            if restored := await asyncio.to_thread(exchange.picture, answer, job):
+            if restored := await asyncio.to_thread(answers.picture, answer, job):
                 return restored
-        raise exchange.another(job, answer)
+        raise answers.another(job, answer)
 
     async def cancel(self, job_id: str) -> Job:
         """End a job, or delete the result of one that has ended."""
-        return Job.of((await self._ask("DELETE", f"jobs/{job_id}")).json())
+        return answers.job(await self._ask("DELETE", f"jobs/{job_id}"))
 
     async def tasks(self) -> list[dict[str, Any]]:
         """What the service can do, and by which networks."""
-        found: list[dict[str, Any]] = (await self._ask("GET", "tasks")).json()
-        return found
+        return answers.listed(await self._ask("GET", "tasks"))
 
     async def models(self) -> list[dict[str, Any]]:
         """The service's networks, and what was measured of them."""
-        found: list[dict[str, Any]] = (await self._ask("GET", "models")).json()
-        return found
+        return answers.listed(await self._ask("GET", "models"))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -122,10 +122,10 @@ class AsyncClient:
         try:
             if not answer.is_success:
                 await answer.aread()
-            exchange.accepted(answer)
-            async for line in answer.aiter_lines():
-                if job := exchange.job_in(line):
-                    yield job
+            lines = Lines()
+            async for piece in answers.streamed(answers.accepted(answer)).aiter_bytes():
+                for data in lines.data(piece):
+                    yield answers.event(data, answer)
         finally:
             await answer.aclose()
 
@@ -133,9 +133,9 @@ class AsyncClient:
         return await self._send(self._http.build_request(method, address), patience_s=0)
 
     async def _send(self, request: httpx.Request, patience_s: float) -> httpx.Response:
-        patience = exchange.Patience(patience_s)
+        patience = Patience(patience_s)
         while True:
             try:
-                return exchange.accepted(await self._http.send(request))
-            except (httpx.TransportError, ProblemError) as error:
-                await asyncio.sleep(patience.spend(request.url, error))
+                return answers.accepted(await self._http.send(request))
+            except (httpx.RequestError, ProblemError) as error:
+                await asyncio.sleep(patience.spend(error))

@@ -10,10 +10,12 @@ from typing import Any, Self, Unpack
 
 import httpx
 
-from unseam import exchange
-from unseam.errors import ClientError, ProblemError
+from unseam import answers, exchange
+from unseam.errors import ProblemError
+from unseam.events import Lines
 from unseam.exchange import LIMITS, TIMEOUT, Options
 from unseam.job import Job
+from unseam.patience import Patience
 from unseam.picture import Restored, Source, content
 
 
@@ -76,22 +78,22 @@ class Client:
                         on_progress(job)
                 return self.result(exchange.succeeded(job))
             finally:
-                with suppress(ClientError):
+                with suppress(Exception):  # the picture is there, or its error is under way
                     self.cancel(sent.id)
 
     def submit(self, source: Source, *, task: str, **options: Unpack[Options]) -> Job:
         """Send a picture and do not wait for it: `watch`, then `result`."""
         request = exchange.submission(self._http, content(source), task, options)
-        return Job.of(self._send(request, self._patience_s).json())
+        return answers.job(self._send(request, self._patience_s))
 
     def job(self, job_id: str) -> Job:
         """The job as it stands."""
-        return Job.of(self._ask("GET", f"jobs/{job_id}").json())
+        return answers.job(self._ask("GET", f"jobs/{job_id}"))
 
     def watch(self, job_id: str) -> Iterator[Job]:
         """The job as it stands, then after each change, at last its end; a broken connection is taken up again."""
         request = self._http.build_request("GET", f"jobs/{job_id}/events")
-        patience = exchange.Patience(self._patience_s)
+        patience = Patience(self._patience_s)
         while True:
             try:
                 for job in self._events(request):
@@ -99,9 +101,9 @@ class Client:
                     yield job
                     if job.ended:
                         return
-                raise httpx.RemoteProtocolError("the stream of events ended early")
-            except (httpx.TransportError, ProblemError) as error:
-                time.sleep(patience.spend(request.url, error))
+                raise httpx.RemoteProtocolError("the stream of events ended early", request=request)
+            except (httpx.RequestError, ProblemError) as error:
+                time.sleep(patience.spend(error))
 
     def result(self, job: Job) -> Restored:
         """The picture of a job that succeeded, asked for again once where it is not the one that the job tells of."""
@@ -109,23 +111,21 @@ class Client:
         request = self._http.build_request("GET", f"jobs/{job.id}/result")
         for _ in range(2):
             answer = self._send(request, self._patience_s)
-            if restored := exchange.picture(answer, job):
+            if restored := answers.picture(answer, job):
                 return restored
-        raise exchange.another(job, answer)
+        raise answers.another(job, answer)
 
     def cancel(self, job_id: str) -> Job:
         """End a job, or delete the result of one that has ended."""
-        return Job.of(self._ask("DELETE", f"jobs/{job_id}").json())
+        return answers.job(self._ask("DELETE", f"jobs/{job_id}"))
 
     def tasks(self) -> list[dict[str, Any]]:
         """What the service can do, and by which networks."""
-        found: list[dict[str, Any]] = self._ask("GET", "tasks").json()
-        return found
+        return answers.listed(self._ask("GET", "tasks"))
 
     def models(self) -> list[dict[str, Any]]:
         """The service's networks, and what was measured of them."""
-        found: list[dict[str, Any]] = self._ask("GET", "models").json()
-        return found
+        return answers.listed(self._ask("GET", "models"))
 
     def close(self) -> None:
         """Close the connections."""
@@ -142,8 +142,10 @@ class Client:
         try:
             if not answer.is_success:
                 answer.read()
-            exchange.accepted(answer)
-            yield from filter(None, map(exchange.job_in, answer.iter_lines()))
+            lines = Lines()
+            for piece in answers.streamed(answers.accepted(answer)).iter_bytes():
+                for data in lines.data(piece):
+                    yield answers.event(data, answer)
         finally:
             answer.close()
 
@@ -151,9 +153,9 @@ class Client:
         return self._send(self._http.build_request(method, address), patience_s=0)
 
     def _send(self, request: httpx.Request, patience_s: float) -> httpx.Response:
-        patience = exchange.Patience(patience_s)
+        patience = Patience(patience_s)
         while True:
             try:
-                return exchange.accepted(self._http.send(request))
-            except (httpx.TransportError, ProblemError) as error:
-                time.sleep(patience.spend(request.url, error))
+                return answers.accepted(self._http.send(request))
+            except (httpx.RequestError, ProblemError) as error:
+                time.sleep(patience.spend(error))

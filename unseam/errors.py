@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import httpx
+
+FOREIGN: Final = "not-unseam"
 
 
 class ClientError(Exception):
@@ -32,7 +34,8 @@ class ProblemError(ClientError):
     """The service refused, or failed at, a request (RFC 9457).
 
     Attributes:
-        kind: for programs: `unsupported-image`, `invalid-parameter`, `overloaded` ...
+        kind: for programs: `unsupported-image`, `invalid-parameter`, `overloaded` ...; `not-unseam` where it was not the
+            service that answered.
         status: of HTTP.
         request_id: under which the service's log has more.
         retry_after_s: when the same request may be sent again; None where that does not help.
@@ -52,10 +55,10 @@ class ProblemError(ClientError):
         """The error that a problem's JSON object tells of."""
         members = dict(body)
         kind = str(members.pop("type", "")).rpartition(":")[2] or "unknown"
-        status = int(members.pop("status", 0))
+        status = members.pop("status", 0)
         detail = str(members.pop("detail", None) or members.pop("title", kind))
         members.pop("title", None)
-        return cls(detail, kind=kind, status=status, facts=members)
+        return cls(detail, kind=kind, status=status if isinstance(status, int) else 0, facts=members)
 
     @classmethod
     def of_answer(cls, answer: httpx.Response) -> Self:
@@ -64,9 +67,20 @@ class ProblemError(ClientError):
             body = json.loads(answer.content)
         except ValueError:
             body = None
-        if not isinstance(body, dict):
-            body = {"detail": f"{answer.url} answered {answer.status_code} {answer.reason_phrase}, not as unseam does"}
-        error = cls.of({"status": answer.status_code, **body})
+        ours = isinstance(body, dict) and "type" in body
+        error = cls.of(body | {"status": answer.status_code}) if ours else cls.foreign(answer)
         retry_after = answer.headers.get("Retry-After", "")
-        error.retry_after_s = float(retry_after) if retry_after.isdigit() else None
+        error.retry_after_s = float(retry_after) if retry_after.isdecimal() else None
         return error
+
+    @classmethod
+    def foreign(cls, answer: httpx.Response, because: str = "") -> Self:
+        """The error that an answer is not the service's."""
+        words = f"{answer.status_code} {answer.reason_phrase}".rstrip()
+        detail = ", ".join(filter(None, (f"{bare(answer.url)} answered {words}", because, "not as unseam does")))
+        return cls(detail, kind=FOREIGN, status=answer.status_code)
+
+
+def bare(url: httpx.URL) -> str:
+    """An address as it may be shown: without the name and password that it may hold."""
+    return str(url.copy_with(username=None, password=None)) if url.userinfo else str(url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, get_args
 
 from unseam.errors import ProblemError
 
@@ -69,7 +69,9 @@ class Job:
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Self:
-        """From the service's JSON; members of later versions are ignored."""
+        """From the service's JSON; members of later versions are ignored. Raises ValueError and others for no job."""
+        if not isinstance(body["id"], str) or body["state"] not in get_args(State):
+            raise ValueError("a job has an id and a state")
         members = {name: body[name] for name in cls.__dataclass_fields__ if name in body}
         result, error = body.get("result"), body.get("error")
         members["result"] = result and Result(**{name: result[name] for name in Result.__dataclass_fields__})

@@ -147,7 +147,7 @@ def test_a_request_that_broke_is_sent_again_and_is_still_one_job(http: httpx.Cli
     transport = Breaking()
     content = png(100, 80)
     with unseam.Client(str(http.base_url), transport=transport) as client, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("unseam.exchange.FIRST_PAUSE_S", 0.01)
+        patch.setattr("unseam.patience.FIRST_PAUSE_S", 0.01)
         restored = client.restore(content, task="derain")
     np.testing.assert_array_equal(pixels(restored.content), inverted(content))
     assert len(transport.jobs) == 1

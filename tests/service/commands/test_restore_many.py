@@ -183,7 +183,7 @@ def test_a_server_restores_just_the_same(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_server_that_is_not_there_is_said_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("unseam.exchange.FIRST_PAUSE_S", 100)
+    monkeypatch.setattr("unseam.patience.FIRST_PAUSE_S", 100)
     write("in/a.png")
     assert restore("in/a.png", "-o", "a.png", "--url", "http://127.0.0.1:9") == 1
     said = capsys.readouterr().err
