@@ -49,8 +49,15 @@ class Patience:
 
 def unreachable(error: httpx.RequestError) -> UnreachableError:
     """The error that there was no answer, with the reason."""
-    url = error.request.url
-    return UnreachableError(f"{url.scheme}://{url.netloc.decode()} cannot be reached: {error or type(error).__name__}")
+    url, waited_s = error.request.url, error.request.extensions.get("timeout", {})
+    service = f"{url.scheme}://{url.netloc.decode()}"
+    if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
+        doing = "answer" if isinstance(error, httpx.ReadTimeout) else "take the picture"
+        seconds = waited_s.get("read" if isinstance(error, httpx.ReadTimeout) else "write")
+        return UnreachableError(f"{service} did not {doing} within {seconds:g} s")
+    if isinstance(error, httpx.ConnectTimeout):
+        return UnreachableError(f"{service} cannot be reached: no connection within {waited_s.get('connect'):g} s")
+    return UnreachableError(f"{service} cannot be reached: {str(error) or type(error).__name__}")
 
 
 def garbled(error: httpx.DecodingError) -> ProblemError:

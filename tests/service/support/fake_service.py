@@ -24,6 +24,7 @@ class FakeService(ThreadingHTTPServer):
         present: jobs that have been neither cancelled nor deleted.
         most: so many were present at once.
         ready: while it is not set, jobs go on.
+        gone: for scripts that hang: set at the end.
         seconds: that a job takes at least.
         error: with which jobs fail, if any.
     """
@@ -41,6 +42,7 @@ class FakeService(ThreadingHTTPServer):
         self.most = 0
         self.ready = threading.Event()
         self.ready.set()
+        self.gone = threading.Event()
         self.seconds = 0.0
         self.error: dict[str, object] | None = None
         self._scripts: dict[str, list[Callable[[_Handler], object]]] = {}
@@ -176,5 +178,6 @@ def faking() -> Iterator[FakeService]:
             yield service
         finally:
             service.ready.set()
+            service.gone.set()
             service.shutdown()
             thread.join()
