@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from unseam.asynchronous import AsyncClient
 from unseam.client import Client
-from unseam.errors import ClientError, InvalidAddress, ProblemError, UnreachableError
+from unseam.errors import ClientError, InvalidAddress, InvalidKey, ProblemError, UnreachableError
 from unseam.job import Job, Result
 from unseam.picture import Restored
 
@@ -19,6 +19,7 @@ __all__ = [
     "Client",
     "ClientError",
     "InvalidAddress",
+    "InvalidKey",
     "Job",
     "ProblemError",
     "Restored",

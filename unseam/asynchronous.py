@@ -10,6 +10,7 @@ from typing import Any, Self, Unpack
 import httpx
 
 from unseam import answers, exchange
+from unseam.address import address, headers
 from unseam.errors import ProblemError
 from unseam.events import Lines
 from unseam.exchange import LIMITS, TIMEOUT, Options
@@ -31,8 +32,8 @@ class AsyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._http = httpx.AsyncClient(
-            base_url=exchange.address(url),
-            headers=exchange.headers(key),
+            base_url=address(url, key),
+            headers=headers(key),
             timeout=TIMEOUT,
             limits=LIMITS,
             transport=transport,

@@ -11,6 +11,7 @@ from typing import Any, Self, Unpack
 import httpx
 
 from unseam import answers, exchange
+from unseam.address import address, headers
 from unseam.errors import ProblemError
 from unseam.events import Lines
 from unseam.exchange import LIMITS, TIMEOUT, Options
@@ -24,13 +25,14 @@ class Client:
 
     Args:
         url: of the service.
-        key: an API key, where the service wants one.
+        key: an API key, where the service wants one; white space around it does not count.
         patience_s: how long a full or unreachable service is asked again.
         at_once: `restore` has no more pictures than that under way, from reading the file to the result; others wait.
         transport: httpx's, for tests and proxies.
 
     Every method raises ProblemError for an error the service tells of, UnreachableError where there is no answer.
-    A client is not made for a `url` without http:// or https:// (InvalidAddress).
+    A client is not made for a `url` without http:// or https:// (InvalidAddress), nor
+    with a `key` that no header can carry (InvalidKey).
     """
 
     def __init__(
@@ -43,8 +45,8 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._http = httpx.Client(
-            base_url=exchange.address(url),
-            headers=exchange.headers(key),
+            base_url=address(url, key),
+            headers=headers(key),
             timeout=TIMEOUT,
             limits=LIMITS,
             transport=transport,

@@ -4,13 +4,16 @@ Exception
 └── ClientError
     ├── ProblemError        the service answered with an error: its words and its facts
     ├── UnreachableError    there was no answer
-    └── InvalidAddress(ValueError)    the service's address is none
+    ├── InvalidAddress(ValueError)    the service's address is none
+    └── InvalidKey(ValueError)        the API key is none
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, Self
 
 import httpx
@@ -28,6 +31,10 @@ class UnreachableError(ClientError):
 
 class InvalidAddress(ClientError, ValueError):  # noqa: N818 - as the service has it
     """An address that names no service."""
+
+
+class InvalidKey(ClientError, ValueError):  # noqa: N818
+    """An API key that no request can carry; the message does not repeat it."""
 
 
 class ProblemError(ClientError):
@@ -69,8 +76,7 @@ class ProblemError(ClientError):
             body = None
         ours = isinstance(body, dict) and "type" in body
         error = cls.of(body | {"status": answer.status_code}) if ours else cls.foreign(answer)
-        retry_after = answer.headers.get("Retry-After", "")
-        error.retry_after_s = float(retry_after) if retry_after.isdecimal() else None
+        error.retry_after_s = _seconds(answer.headers.get("Retry-After", ""))
         return error
 
     @classmethod
@@ -84,3 +90,13 @@ class ProblemError(ClientError):
 def bare(url: httpx.URL) -> str:
     """An address as it may be shown: without the name and password that it may hold."""
     return str(url.copy_with(username=None, password=None)) if url.userinfo else str(url)
+
+
+def _seconds(retry_after: str) -> float | None:
+    """What `Retry-After` says in seconds, though it be a date; None if it says nothing."""
+    if retry_after.isdecimal():
+        return float(retry_after)
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return None

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypedDict
 
 import httpx
 
-from unseam.errors import InvalidAddress, ProblemError
+from unseam.errors import ProblemError
 from unseam.job import Job
 
 TIMEOUT: Final = httpx.Timeout(60, connect=10, pool=None)
@@ -37,29 +37,11 @@ class Options(TypedDict, total=False):
     frame: int | None
 
 
-def address(url: str) -> str:
-    """The same address. Raises InvalidAddress for one that names no service."""
-    try:
-        parts = httpx.URL(url)
-    except httpx.InvalidURL:
-        parts = httpx.URL()
-    if parts.scheme not in ("http", "https") or not parts.host:
-        raise InvalidAddress(
-            f"{url!r} is no address of a service: it begins with http:// or https://, then names the host"
-        )
-    return url
-
-
 def positive(at_once: int) -> int:
     """The same number. Raises ValueError for one with which nobody would ever have a turn."""
     if at_once < 1:
         raise ValueError(f"at_once is 1 or more, not {at_once}")
     return at_once
-
-
-def headers(key: str | None) -> dict[str, str]:
-    """What goes with every request."""
-    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def submission(http: httpx.Client | httpx.AsyncClient, data: bytes, task: str, options: Options) -> httpx.Request:
