@@ -15,7 +15,7 @@ from unseam.errors import ProblemError
 from unseam.events import Lines
 from unseam.exchange import LIMITS, TIMEOUT, Options
 from unseam.job import Job
-from unseam.patience import Patience
+from unseam.patience import PATIENCE_S, Notice, Patience
 from unseam.picture import Restored, Source, content
 
 
@@ -27,8 +27,9 @@ class AsyncClient:
         url: str = "http://localhost:8000",
         *,
         key: str | None = None,
-        patience_s: float = 60,
+        patience_s: float = PATIENCE_S,
         at_once: int = exchange.AT_ONCE,
+        on_wait: Notice | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._http = httpx.AsyncClient(
@@ -38,7 +39,7 @@ class AsyncClient:
             limits=LIMITS,
             transport=transport,
         )
-        self._patience_s = patience_s
+        self._patience_s, self._on_wait = patience_s, on_wait
         self._turns = asyncio.Semaphore(exchange.positive(at_once))
 
     async def restore(
@@ -74,7 +75,7 @@ class AsyncClient:
     async def watch(self, job_id: str) -> AsyncIterator[Job]:
         """The job as it stands, then after each change, at last its end."""
         request = self._http.build_request("GET", f"jobs/{job_id}/events")
-        patience = Patience(self._patience_s)
+        patience = Patience(self._patience_s, self._on_wait)
         while True:
             try:
                 async for job in self._events(request):
@@ -134,7 +135,7 @@ class AsyncClient:
         return await self._send(self._http.build_request(method, address), patience_s=0)
 
     async def _send(self, request: httpx.Request, patience_s: float) -> httpx.Response:
-        patience = Patience(patience_s)
+        patience = Patience(patience_s, self._on_wait)
         while True:
             try:
                 return answers.accepted(await self._http.send(request))

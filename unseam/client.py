@@ -16,7 +16,7 @@ from unseam.errors import ProblemError
 from unseam.events import Lines
 from unseam.exchange import LIMITS, TIMEOUT, Options
 from unseam.job import Job
-from unseam.patience import Patience
+from unseam.patience import PATIENCE_S, Notice, Patience
 from unseam.picture import Restored, Source, content
 
 
@@ -26,8 +26,11 @@ class Client:
     Args:
         url: of the service.
         key: an API key, where the service wants one; white space around it does not count.
-        patience_s: how long a full or unreachable service is asked again.
+        patience_s: seconds from the first failure for which a full or unreachable service is asked again to take a
+            picture, to tell of its progress and to give it back. A host that there is not, or a certificate that is
+            not trusted, is not waited for.
         at_once: `restore` has no more pictures than that under way, from reading the file to the result; others wait.
+        on_wait: is told each time of the error and of the seconds until the next attempt.
         transport: httpx's, for tests and proxies.
 
     Every method raises ProblemError for an error the service tells of, UnreachableError where there is no answer.
@@ -40,8 +43,9 @@ class Client:
         url: str = "http://localhost:8000",
         *,
         key: str | None = None,
-        patience_s: float = 60,
+        patience_s: float = PATIENCE_S,
         at_once: int = exchange.AT_ONCE,
+        on_wait: Notice | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._http = httpx.Client(
@@ -51,7 +55,7 @@ class Client:
             limits=LIMITS,
             transport=transport,
         )
-        self._patience_s = patience_s
+        self._patience_s, self._on_wait = patience_s, on_wait
         self._turns = threading.BoundedSemaphore(exchange.positive(at_once))
 
     def restore(
@@ -95,7 +99,7 @@ class Client:
     def watch(self, job_id: str) -> Iterator[Job]:
         """The job as it stands, then after each change, at last its end; a broken connection is taken up again."""
         request = self._http.build_request("GET", f"jobs/{job_id}/events")
-        patience = Patience(self._patience_s)
+        patience = Patience(self._patience_s, self._on_wait)
         while True:
             try:
                 for job in self._events(request):
@@ -155,7 +159,7 @@ class Client:
         return self._send(self._http.build_request(method, address), patience_s=0)
 
     def _send(self, request: httpx.Request, patience_s: float) -> httpx.Response:
-        patience = Patience(patience_s)
+        patience = Patience(patience_s, self._on_wait)
         while True:
             try:
                 return answers.accepted(self._http.send(request))

@@ -2,49 +2,87 @@
 
 from __future__ import annotations
 
+import random
+import socket
+import ssl
 import time
+from collections.abc import Callable
 from typing import Final
 
 import httpx
 
-from unseam.errors import FOREIGN, ProblemError, UnreachableError, bare
+from unseam.errors import FOREIGN, ClientError, ProblemError, UnreachableError, bare
 
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 8.0
+PATIENCE_S: Final = 300.0  # the service itself asks for 60 s, and for more where its backlog is long
+PASSING: Final = {429, 502, 503, 504}  # full, restarting, or behind a proxy that finds it away
+PERMANENT: Final = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)  # faults of the request itself
+
+Notice = Callable[[ClientError, float], object]
 
 
 class Patience:
     """How long a full service or a broken connection is tried again.
 
     Args:
-        seconds: from the last success to the last attempt.
+        seconds: from the first failure after a success to the last attempt; how long an attempt takes does not count.
+        notice: is told of each failure that is waited for, with the seconds until the next attempt.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float, notice: Notice | None = None) -> None:
+        self._seconds, self._notice = seconds, notice
         self.restore()
 
     def restore(self) -> None:
         """Start anew: the service answers."""
-        self._deadline = time.monotonic() + self._seconds
+        self._deadline: float | None = None
         self._pause_s = FIRST_PAUSE_S
 
-    def spend(self, error: httpx.RequestError | ProblemError) -> float:
-        """Seconds to wait before the next attempt.
+    def spend(self, failure: httpx.RequestError | ProblemError) -> float:
+        """Seconds to wait before the next attempt: a little more than they have to be, or all clients come at once.
 
         Raises ProblemError where asking again does not help, and this or UnreachableError once patience is spent.
         """
-        pause = self._pause_s
-        if isinstance(error, httpx.DecodingError):
-            raise garbled(error) from error
-        if isinstance(error, ProblemError):
-            if error.status not in (429, 503):
-                raise error
-            pause = max(pause, error.retry_after_s or 0)
-        if time.monotonic() + pause > self._deadline:
-            raise error if isinstance(error, ProblemError) else unreachable(error) from error
+        error = told(failure)
+        now = time.monotonic()
+        if self._deadline is None:
+            self._deadline = now + self._seconds
+        asked_s = (error.retry_after_s if isinstance(error, ProblemError) else None) or 0
+        least_s = max(self._pause_s / 2, asked_s)
+        if not passes(failure) or now + max(self._pause_s, asked_s) > self._deadline:
+            raise error from (None if error is failure else failure)
+        pause_s = least_s + random.uniform(0, self._pause_s / 2)
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
-        return pause
+        if self._notice:
+            self._notice(error, pause_s)
+        return pause_s
+
+
+def passes(failure: Exception) -> bool:
+    """Whether the same may be asked again with a better answer."""
+    if isinstance(failure, ProblemError):
+        return failure.status in PASSING
+    return isinstance(failure, httpx.TransportError) and not isinstance(failure, PERMANENT) and not _nobody(failure)
+
+
+def told(failure: httpx.RequestError | ProblemError) -> ClientError:
+    """A failure in words for people."""
+    if isinstance(failure, ProblemError):
+        return failure
+    return garbled(failure) if isinstance(failure, httpx.DecodingError) else unreachable(failure)
+
+
+def _nobody(failure: httpx.TransportError) -> bool:
+    """Whether there is no such host, or one that speaks no TLS or shows a certificate that is not trusted."""
+    cause: BaseException | None = failure
+    while isinstance(failure, httpx.ConnectError) and cause:
+        if isinstance(cause, socket.gaierror):
+            return cause.errno != socket.EAI_AGAIN
+        if isinstance(cause, ssl.SSLError):
+            return not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def unreachable(error: httpx.RequestError) -> UnreachableError:
