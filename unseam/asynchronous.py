@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
 from typing import Any, Self, Unpack
 
 import httpx
@@ -17,6 +17,7 @@ from unseam.exchange import LIMITS, TIMEOUT, Options
 from unseam.job import Job
 from unseam.patience import PATIENCE_S, Notice, Patience
 from unseam.picture import Restored, Source, content
+from unseam.upload import Order, settle
 
 
 class AsyncClient:
@@ -40,6 +41,7 @@ class AsyncClient:
             transport=transport,
         )
         self._patience_s, self._on_wait = patience_s, on_wait
+        self._leaving: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(exchange.positive(at_once))
 
     async def restore(
@@ -52,37 +54,37 @@ class AsyncClient:
     ) -> Restored:
         """Restore a picture; see `Client.restore`. Cancelling the coroutine cancels the job."""
         async with self._turns:
-            sent = await self.submit(source, task=task, **options)
-            try:
-                async for job in self.watch(sent.id):
-                    if on_progress:
-                        on_progress(job)
-                return await self.result(exchange.succeeded(job))
-            finally:
-                with suppress(Exception):  # the picture is there, or its error is under way
-                    await asyncio.shield(self.cancel(sent.id))
+            order = exchange.order(self._http, await asyncio.to_thread(content, source), task, options)
+            patience = Patience(self._patience_s, self._on_wait)
+            while True:
+                try:
+                    return await self._restored(order, on_progress)
+                except ProblemError as error:
+                    if not exchange.again(error):
+                        raise
+                    await asyncio.sleep(patience.spend(error, again=True))
 
     async def submit(self, source: Source, *, task: str, **options: Unpack[Options]) -> Job:
-        """Send a picture and do not wait for it."""
+        """Send a picture and do not wait for it; see `Client.submit`."""
         data = await asyncio.to_thread(content, source)
-        request = exchange.submission(self._http, data, task, options)
-        return answers.job(await self._send(request, self._patience_s))
+        return await self._made(exchange.order(self._http, data, task, options))
 
     async def job(self, job_id: str) -> Job:
         """The job as it stands."""
         return answers.job(await self._ask("GET", f"jobs/{job_id}"))
 
-    async def watch(self, job_id: str) -> AsyncIterator[Job]:
+    async def watch(self, job_id: str) -> AsyncGenerator[Job, None]:
         """The job as it stands, then after each change, at last its end."""
         request = self._http.build_request("GET", f"jobs/{job_id}/events")
         patience = Patience(self._patience_s, self._on_wait)
         while True:
             try:
-                async for job in self._events(request):
-                    patience.restore()
-                    yield job
-                    if job.ended:
-                        return
+                async with aclosing(self._events(request)) as changes:
+                    async for job in changes:
+                        patience.restore()
+                        yield job
+                        if job.ended:
+                            return
                 raise httpx.RemoteProtocolError("the stream of events ended early", request=request)
             except (httpx.RequestError, ProblemError) as error:
                 await asyncio.sleep(patience.spend(error))
@@ -110,7 +112,9 @@ class AsyncClient:
         return answers.listed(await self._ask("GET", "models"))
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, once the service has heard of what was cancelled."""
+        while self._leaving:
+            await asyncio.wait(self._leaving)
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:
@@ -119,7 +123,35 @@ class AsyncClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _events(self, request: httpx.Request) -> AsyncIterator[Job]:
+    async def _restored(self, order: Order, on_progress: Callable[[Job], object] | None) -> Restored:
+        order.job = None
+        try:
+            order.job = await self._made(order)
+            async with aclosing(self.watch(order.job.id)) as changes:
+                async for job in changes:
+                    if on_progress:
+                        on_progress(job)
+            return await self.result(exchange.succeeded(job))
+        finally:
+            leaving = asyncio.create_task(self._leave(order))
+            self._leaving.add(leaving)  # `close` waits for it, whoever is cancelled again
+            leaving.add_done_callback(self._leaving.discard)
+            await asyncio.shield(leaving)
+
+    async def _leave(self, order: Order) -> None:
+        """Leave no job behind; see `Client`."""
+        with suppress(Exception):  # the picture is there, or its error is under way
+            async with asyncio.timeout(exchange.FAREWELL_S):
+                if order.job is None and order.upload.out:  # there may be one: ask which
+                    order.job = answers.job(answers.accepted(await self._http.send(order.within(exchange.FAREWELL_S))))
+                if order.job:
+                    request = self._http.build_request("DELETE", f"jobs/{order.job.id}")
+                    await self._send(request, exchange.FAREWELL_S)
+
+    async def _made(self, order: Order) -> Job:
+        return answers.job(await self._send(order.request, self._patience_s))
+
+    async def _events(self, request: httpx.Request) -> AsyncGenerator[Job, None]:
         answer = await self._http.send(request, stream=True)
         try:
             if not answer.is_success:
@@ -140,4 +172,5 @@ class AsyncClient:
             try:
                 return answers.accepted(await self._http.send(request))
             except (httpx.RequestError, ProblemError) as error:
+                settle(request, error)
                 await asyncio.sleep(patience.spend(error))

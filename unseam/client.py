@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import closing, suppress
 from typing import Any, Self, Unpack
 
 import httpx
@@ -18,6 +18,7 @@ from unseam.exchange import LIMITS, TIMEOUT, Options
 from unseam.job import Job
 from unseam.patience import PATIENCE_S, Notice, Patience
 from unseam.picture import Restored, Source, content
+from unseam.upload import Order, settle
 
 
 class Client:
@@ -74,39 +75,41 @@ class Client:
             on_progress: is given the job at each change.
             options: see `unseam.exchange.Options`.
 
-        Nothing is left on the server, not even when this is interrupted: then the job is cancelled.
+        A job that failed of what passes, such as a full disk, is made again. The picture is deleted on the server once
+        it is here, and the job cancelled when this is interrupted, in so far as the server hears of it within a few
+        seconds; else it deletes the result itself after its time (an hour, if not set otherwise).
         """
         with self._turns:
-            sent = self.submit(source, task=task, **options)
-            try:
-                for job in self.watch(sent.id):
-                    if on_progress:
-                        on_progress(job)
-                return self.result(exchange.succeeded(job))
-            finally:
-                with suppress(Exception):  # the picture is there, or its error is under way
-                    self.cancel(sent.id)
+            order = exchange.order(self._http, content(source), task, options)
+            patience = Patience(self._patience_s, self._on_wait)
+            while True:
+                try:
+                    return self._restored(order, on_progress)
+                except ProblemError as error:
+                    if not exchange.again(error):
+                        raise
+                    time.sleep(patience.spend(error, again=True))
 
     def submit(self, source: Source, *, task: str, **options: Unpack[Options]) -> Job:
-        """Send a picture and do not wait for it: `watch`, then `result`."""
-        request = exchange.submission(self._http, content(source), task, options)
-        return answers.job(self._send(request, self._patience_s))
+        """Send a picture and do not wait for it: `watch`, then `result`, then `cancel` to delete it."""
+        return self._made(exchange.order(self._http, content(source), task, options))
 
     def job(self, job_id: str) -> Job:
         """The job as it stands."""
         return answers.job(self._ask("GET", f"jobs/{job_id}"))
 
-    def watch(self, job_id: str) -> Iterator[Job]:
+    def watch(self, job_id: str) -> Generator[Job, None, None]:
         """The job as it stands, then after each change, at last its end; a broken connection is taken up again."""
         request = self._http.build_request("GET", f"jobs/{job_id}/events")
         patience = Patience(self._patience_s, self._on_wait)
         while True:
             try:
-                for job in self._events(request):
-                    patience.restore()
-                    yield job
-                    if job.ended:
-                        return
+                with closing(self._events(request)) as changes:
+                    for job in changes:
+                        patience.restore()
+                        yield job
+                        if job.ended:
+                            return
                 raise httpx.RemoteProtocolError("the stream of events ended early", request=request)
             except (httpx.RequestError, ProblemError) as error:
                 time.sleep(patience.spend(error))
@@ -143,7 +146,36 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _events(self, request: httpx.Request) -> Iterator[Job]:
+    def _restored(self, order: Order, on_progress: Callable[[Job], object] | None) -> Restored:
+        order.job = None
+        try:
+            order.job = self._made(order)
+            with closing(self.watch(order.job.id)) as changes:
+                for job in changes:
+                    if on_progress:
+                        on_progress(job)
+            return self.result(exchange.succeeded(job))
+        finally:
+            with suppress(Exception):  # the picture is there, or its error is under way
+                self._leave(order)
+
+    def _leave(self, order: Order) -> None:
+        """Leave no job behind, if that can be done in a few seconds; it is told once and again."""
+        end = time.monotonic() + exchange.FAREWELL_S
+        if order.job is None and order.upload.out:  # there may be one: ask which
+            order.job = answers.job(answers.accepted(self._http.send(order.within(exchange.FAREWELL_S))))
+        while order.job and (left_s := end - time.monotonic()) > 0:
+            request = self._http.build_request("DELETE", f"jobs/{order.job.id}", timeout=left_s)
+            try:
+                answers.accepted(self._http.send(request))
+                return
+            except (httpx.RequestError, ProblemError) as error:
+                time.sleep(Patience(end - time.monotonic()).spend(error))
+
+    def _made(self, order: Order) -> Job:
+        return answers.job(self._send(order.request, self._patience_s))
+
+    def _events(self, request: httpx.Request) -> Generator[Job, None, None]:
         answer = self._http.send(request, stream=True)
         try:
             if not answer.is_success:
@@ -164,4 +196,5 @@ class Client:
             try:
                 return answers.accepted(self._http.send(request))
             except (httpx.RequestError, ProblemError) as error:
+                settle(request, error)
                 time.sleep(patience.spend(error))

@@ -41,10 +41,11 @@ class ProblemError(ClientError):
     """The service refused, or failed at, a request (RFC 9457).
 
     Attributes:
-        kind: for programs: `unsupported-image`, `invalid-parameter`, `overloaded` ...; `not-unseam` where it was not the
-            service that answered.
+        kind: for programs: `unsupported-image`, `invalid-parameter`, `overloaded` ...; `not-unseam` where it was not
+            the service that answered.
         status: of HTTP.
         request_id: under which the service's log has more.
+        job_id: of the job that failed; None where a request was refused.
         retry_after_s: when the same request may be sent again; None where that does not help.
         facts: what was found and what is allowed.
     """
@@ -55,6 +56,7 @@ class ProblemError(ClientError):
         self.status = status
         self.facts = dict(facts or {})
         self.request_id = str(self.facts.pop("instance", "")).rpartition(":")[2]
+        self.job_id: str | None = None
         self.retry_after_s: float | None = None
 
     @classmethod

@@ -9,10 +9,13 @@ import httpx
 
 from unseam.errors import ProblemError
 from unseam.job import Job
+from unseam.patience import passes
+from unseam.upload import Order, Upload
 
 TIMEOUT: Final = httpx.Timeout(60, connect=10, pool=None)
 LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=20)  # each watched job holds one
 AT_ONCE: Final = 16
+FAREWELL_S: Final = 5.0  # for the service to hear that nobody waits any more
 
 
 class Options(TypedDict, total=False):
@@ -44,11 +47,14 @@ def positive(at_once: int) -> int:
     return at_once
 
 
-def submission(http: httpx.Client | httpx.AsyncClient, data: bytes, task: str, options: Options) -> httpx.Request:
-    """The request that makes a job; sent again, it is still the same job."""
+def order(http: httpx.Client | httpx.AsyncClient, data: bytes, task: str, options: Options) -> Order:
+    """What makes a job; sent again, it is still the same job."""
     chosen = {"task": task} | {name: str(value) for name, value in options.items() if value is not None}
-    prefer = {"Prefer": "respond-async", "Idempotency-Key": secrets.token_hex(16)}
-    return http.build_request("POST", "restore", params=chosen, content=data, headers=prefer)
+    headers = {"Prefer": "respond-async", "Idempotency-Key": secrets.token_hex(16), "Content-Length": str(len(data))}
+    bare = http.build_request("POST", "restore", params=chosen, headers=headers)
+    upload = Upload(data)
+    whole = httpx.Request(bare.method, bare.url, headers=bare.headers, stream=upload, extensions=bare.extensions)
+    return Order(whole, upload)
 
 
 def succeeded(job: Job) -> Job:
@@ -56,5 +62,12 @@ def succeeded(job: Job) -> Job:
     if job.error:
         raise job.error
     if job.state == "cancelled":
-        raise ProblemError("The job was cancelled.", kind="cancelled", status=409)
+        cancelled = ProblemError("The job was cancelled.", kind="cancelled", status=409)
+        cancelled.job_id = job.id
+        raise cancelled
     return job
+
+
+def again(error: ProblemError) -> bool:
+    """Whether the same order makes another job: this one failed of what passes, or went with a server's restart."""
+    return error.kind == "job-not-found" or (error.job_id is not None and passes(error))

@@ -76,4 +76,6 @@ class Job:
         result, error = body.get("result"), body.get("error")
         members["result"] = result and Result(**{name: result[name] for name in Result.__dataclass_fields__})
         members["error"] = error and ProblemError.of(error)
+        if error:
+            members["error"].job_id = body["id"]
         return cls(**members)

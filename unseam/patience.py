@@ -39,8 +39,12 @@ class Patience:
         self._deadline: float | None = None
         self._pause_s = FIRST_PAUSE_S
 
-    def spend(self, failure: httpx.RequestError | ProblemError) -> float:
+    def spend(self, failure: httpx.RequestError | ProblemError, *, again: bool = False) -> float:
         """Seconds to wait before the next attempt: a little more than they have to be, or all clients come at once.
+
+        Args:
+            failure: what came instead of a success.
+            again: whether asking again is known to help.
 
         Raises ProblemError where asking again does not help, and this or UnreachableError once patience is spent.
         """
@@ -50,7 +54,7 @@ class Patience:
             self._deadline = now + self._seconds
         asked_s = (error.retry_after_s if isinstance(error, ProblemError) else None) or 0
         least_s = max(self._pause_s / 2, asked_s)
-        if not passes(failure) or now + max(self._pause_s, asked_s) > self._deadline:
+        if not (again or passes(failure)) or now + max(self._pause_s, asked_s) > self._deadline:
             raise error from (None if error is failure else failure)
         pause_s = least_s + random.uniform(0, self._pause_s / 2)
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)

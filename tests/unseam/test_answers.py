@@ -23,7 +23,9 @@ ASKS: dict[str, Callable[[unseam.Client], object]] = {
 
 
 @pytest.mark.parametrize("asked", ASKS)
-@pytest.mark.parametrize("body", ["<h1>Welcome</h1>", "17", '{"id": 3}', '["a"]', "\xff", '{"id": "a", "state": "odd"}'])
+@pytest.mark.parametrize(
+    "body", ["<h1>Welcome</h1>", "17", '{"id": 3}', '["a"]', "\xff", '{"id": "a", "state": "odd"}']
+)
 def test_what_no_service_says_is_told_as_such(service: FakeService, asked: str, body: str) -> None:
     service.script(asked, says(200, body))
     with unseam.Client(service.url) as client, pytest.raises(unseam.ProblemError, match="not as unseam does") as caught:

@@ -144,6 +144,9 @@ def test_a_request_that_broke_is_sent_again_and_is_still_one_job(http: httpx.Cli
                 raise httpx.ReadError("connection reset")
             return answer
 
+        def close(self) -> None:
+            self.inner.close()
+
     transport = Breaking()
     content = png(100, 80)
     with unseam.Client(str(http.base_url), transport=transport) as client, pytest.MonkeyPatch.context() as patch:

@@ -26,7 +26,9 @@ def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_brief")
 @pytest.mark.parametrize("asked", ["POST restore", "GET events", "GET result"])
 def test_whatever_passes_is_waited_for_at_every_step(service: FakeService, restore: Restore, asked: str) -> None:
-    service.script(asked, says(502, "Bad Gateway"), says(504, ""), problem(429, "overloaded"), problem(503, "not-ready"))
+    service.script(
+        asked, says(502, "Bad Gateway"), says(504, ""), problem(429, "overloaded"), problem(503, "not-ready")
+    )
     waited: list[int] = []
     client = {"on_wait": lambda error, pause_s: waited.append(error.status)}
     assert restore(b"picture", client).content == b"erutcip"

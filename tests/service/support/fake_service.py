@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             getattr(self, f"{self.command.lower()}_{kind}")()
 
-    do_POST = do_DELETE = do_GET
+    do_POST = do_DELETE = do_GET  # noqa: N815 - as http.server calls them
 
     def body(self) -> bytes:
         return self.rfile.read(int(self.headers["Content-Length"]))
@@ -107,15 +107,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.say(200, [{"task": "derain"}])
 
     def get_events(self) -> None:
+        self.begin_events()
+        self.server.ready.wait(60)
+        time.sleep(self.server.seconds)
+        self._event("end", "failed" if self.server.error else "succeeded")
+
+    def begin_events(self) -> None:
+        self.close_connection = True
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
         self.end_headers()
         self._event("progress", "queued")
-        self.server.ready.wait(60)
-        time.sleep(self.server.seconds)
-        self._event("end", "failed" if self.server.error else "succeeded")
-        self.close_connection = True
 
     def get_job(self) -> None:
         self.say(200, self.server.view(self.job_id, "failed" if self.server.error else "succeeded"))

@@ -1,0 +1,72 @@
+"""A picture on its way to the service."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from unseam.errors import FOREIGN, ProblemError
+from unseam.job import Job
+
+PIECE_BYTES: Final = 1 << 20
+
+
+class Upload(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The body of a request, in pieces, as often as it is asked for.
+
+    Attributes:
+        out: whether all of it went out, and the service did not refuse it: then there may be a job.
+        deadline: of `time.monotonic()`; no piece goes out after it.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = memoryview(data)
+        self.out = False
+        self.deadline = math.inf
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = len(self._data)
+        for start in range(0, size, PIECE_BYTES):
+            if time.monotonic() > self.deadline:
+                raise httpx.WriteTimeout("no time is left")
+            if start + PIECE_BYTES >= size:
+                self.out = True  # before it is: an interruption may come in between
+            yield bytes(self._data[start : start + PIECE_BYTES])
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self:
+            yield piece
+
+
+@dataclass
+class Order:
+    """What is asked of the service, once or again: it is one job.
+
+    Attributes:
+        request: makes the job, or finds it.
+        upload: the request's body.
+        job: what the service made of it, once that is known.
+    """
+
+    request: httpx.Request
+    upload: Upload
+    job: Job | None = None
+
+    def within(self, seconds: float) -> httpx.Request:
+        """The same request, that has to be taken and answered in that time."""
+        self.upload.deadline = time.monotonic() + seconds
+        same, timeout = self.request, httpx.Timeout(seconds).as_dict()
+        return httpx.Request(
+            same.method, same.url, headers=same.headers, stream=self.upload, extensions={"timeout": timeout}
+        )
+
+
+def settle(request: httpx.Request, error: Exception) -> None:
+    """Note of a request that failed whether the service itself refused it: then it made no job."""
+    if isinstance(request.stream, Upload) and isinstance(error, ProblemError) and error.kind != FOREIGN:
+        request.stream.out = False
