@@ -10,7 +10,7 @@ from typing import Final
 
 import httpx
 
-from unseam.errors import FOREIGN, ProblemError
+from unseam.errors import ProblemError
 from unseam.job import Job
 
 PIECE_BYTES: Final = 1 << 20
@@ -67,6 +67,6 @@ class Order:
 
 
 def settle(request: httpx.Request, error: Exception) -> None:
-    """Note of a request that failed whether the service itself refused it: then it made no job."""
-    if isinstance(request.stream, Upload) and isinstance(error, ProblemError) and error.kind != FOREIGN:
+    """Note of a request that failed whether it was refused, and not by a proxy that waited in vain: no job was made."""
+    if isinstance(request.stream, Upload) and isinstance(error, ProblemError) and error.status not in (502, 504):
         request.stream.out = False

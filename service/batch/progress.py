@@ -38,7 +38,8 @@ class Bars:
         if self._all is not None:
             self._all.update()
 
-    def say(self, line: str) -> None:
+    @staticmethod
+    def say(line: str) -> None:
         """Print a line above the bars."""
         tqdm.write(line, file=sys.stderr)
 

@@ -13,6 +13,7 @@ from service.batch.selection import InvalidArgument
 from service.errors import ServiceError
 from unseam import Client, Job, ProblemError
 from unseam.exchange import Options
+from unseam.patience import passes
 
 _PICTURES_FAULT: Final = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -23,7 +24,7 @@ _REQUESTS_FAULT: Final = {"invalid-parameter", "unauthorized"}  # every picture 
 
 
 class RefusedPicture(ServiceError, ValueError):  # noqa: N818 - named for what it is, as service.errors
-    """The server does not take this picture."""
+    """The server does not take this picture, or failed at it."""
 
 
 class RemoteRestorer:
@@ -36,7 +37,7 @@ class RemoteRestorer:
         """Restore a picture.
 
         Raises RefusedPicture where it is the picture's fault, InvalidArgument where every other would be refused, too,
-        and else what the client raises.
+        and else what the client raises: a server that is full, away or another is no picture's fault.
         """
         options = Options(**self._options | {"format": format})
         try:
@@ -44,7 +45,7 @@ class RemoteRestorer:
         except ProblemError as problem:
             if problem.kind in _REQUESTS_FAULT:
                 raise InvalidArgument(str(problem), **problem.facts) from problem
-            if problem.status in _PICTURES_FAULT:
+            if problem.status in _PICTURES_FAULT or (problem.job_id and not passes(problem)):
                 raise RefusedPicture(str(problem), **problem.facts) from problem
             raise
         job = restored.job

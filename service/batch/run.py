@@ -15,7 +15,6 @@ from service.batch.restorer import Restorer
 from service.batch.selection import Item
 from service.batch.summary import Summary
 from service.errors import ServiceError
-from unseam.errors import ProblemError
 from unseam.files import write_whole
 
 
@@ -25,7 +24,7 @@ class UnreadableFile(ServiceError, ValueError):  # noqa: N818 - named for what i
 
 # What is one picture's own trouble. Anything else would meet every other picture, too, and ends the run.
 OWN_TROUBLE: Final = (
-    PictureError, PlanError, InvalidResult, MemoryError, UnreadableFile, RefusedPicture, ProblemError, OSError,
+    PictureError, PlanError, InvalidResult, MemoryError, UnreadableFile, RefusedPicture, OSError,
 )  # fmt: skip
 _NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 

@@ -22,6 +22,7 @@ from service.batch.selection import FORMATS, InvalidArgument, select
 from service.batch.summary import Summary
 
 KEY: Final = "UNSEAM_API_KEY"
+PATIENCE_S: Final = 3600.0  # long enough for a server to be mended while a folder waits
 LOCAL: Final = ("backend", "device", "tile", "halo")  # options that a server has no ear for
 
 
@@ -43,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print one JSON object on standard output")
     server = parser.add_argument_group("through a server")
     server.add_argument("--url", help=f"of the server (http://host:8000); its API key, if any, is read from {KEY}")
+    server.add_argument(
+        "--patience",
+        type=_seconds,
+        metavar="SECONDS",
+        help="how long a server that is full or away is waited for (default: 3600)",
+    )
     here = parser.add_argument_group("on this machine")
     here.add_argument("--backend", choices=get_args(Backend), help="the runtime (default: the network's)")
     here.add_argument("--device", help="cpu, cuda or cuda:N (default: UNSEAM_DEVICE, else cpu)")
@@ -79,12 +86,16 @@ def _restorer(args: argparse.Namespace, stack: ExitStack) -> Restorer:
     """This machine's or a server's; what has to be closed is left to the stack."""
     if args.url:
         from service.batch.remote import RemoteRestorer
+        from service.batch.waiting import Waiting
         from unseam import Client
         from unseam.exchange import Options
 
         if useless := [f"--{name}" for name in LOCAL if getattr(args, name) is not None]:
             raise InvalidArgument(f"{', '.join(useless)} cannot be chosen for a server (--url)")
-        client = stack.enter_context(Client(args.url, key=os.environ.get(KEY)))
+        patience_s = PATIENCE_S if args.patience is None else args.patience
+        client = stack.enter_context(
+            Client(args.url, key=os.environ.get(KEY), patience_s=patience_s, on_wait=Waiting(Bars.say))
+        )
         options = Options(
             model=args.model,
             scale=args.scale,
@@ -94,6 +105,8 @@ def _restorer(args: argparse.Namespace, stack: ExitStack) -> Restorer:
             frame=args.frame,
         )
         return RemoteRestorer(client, args.task, options)
+    if args.patience is not None:
+        raise InvalidArgument("--patience is for a server (--url)")
     from service.batch.local import Choices, LocalRestorer, artifact
 
     chosen = settings.read(backend=args.backend, device=args.device)
@@ -123,6 +136,12 @@ def _format(text: str) -> Format:
     if (suffix := f".{text.lower()}") not in FORMATS:
         raise argparse.ArgumentTypeError(f"takes {', '.join(Format)}, not {text}")
     return FORMATS[suffix]
+
+
+def _seconds(text: str) -> float:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"takes whole seconds, not {text}")
+    return float(text)
 
 
 def _quality(text: str) -> int:

@@ -87,8 +87,22 @@ def test_patience_that_ends_without_an_answer_leaves_no_job(service: FakeService
     assert not service.present
 
 
-def test_a_refused_picture_is_not_sent_again_to_be_cancelled(service: FakeService, restore: Restore) -> None:
-    service.script("POST restore", problem(422, "invalid-parameter"))
+def test_patience_that_ends_behind_a_proxy_leaves_no_job(service: FakeService, restore: Restore) -> None:
+    def tires(handler: Any) -> None:
+        service.take(handler.headers["Idempotency-Key"], handler.body())
+        handler.answer(504, b"Gateway Timeout")
+
+    service.script("POST restore", tires)
+    with pytest.raises(unseam.ProblemError, match="answered 504"):
+        restore(b"picture", {"patience_s": 0})
+    assert not service.present
+
+
+@pytest.mark.parametrize("refusal", [problem(422, "invalid-parameter"), says(404, "<h1>Not found</h1>")])
+def test_a_refused_picture_is_not_sent_again_to_be_cancelled(
+    service: FakeService, restore: Restore, refusal: Callable[[Any], object]
+) -> None:
+    service.script("POST restore", refusal)
     with pytest.raises(unseam.ProblemError):
         restore()
     assert service.asked == ["POST restore"]

@@ -181,11 +181,10 @@ def test_a_server_restores_just_the_same(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_a_server_that_is_not_there_is_said_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("unseam.patience.FIRST_PAUSE_S", 100)
     write("in/a.png")
-    assert restore("in/a.png", "-o", "a.png", "--url", "http://127.0.0.1:9") == 1
+    assert restore("in/a.png", "-o", "a.png", "--url", "http://127.0.0.1:9", "--patience", "0") == 1
     said = capsys.readouterr().err
     assert "http://127.0.0.1:9 cannot be reached" in said
     assert said.count("\n") == 1

@@ -52,6 +52,9 @@ class FakeService(ThreadingHTTPServer):
         """What is done for the next requests of a kind, one after the other, instead of the service's answer."""
         self._scripts.setdefault(asked, []).extend(does)
 
+    def forget_scripts(self) -> None:
+        self._scripts.clear()
+
     def count(self, asked: str) -> int:
         return self.asked.count(asked)
 
