@@ -11,8 +11,9 @@ from __future__ import annotations
 from unseam.asynchronous import AsyncClient
 from unseam.client import Client
 from unseam.errors import ClientError, InvalidAddress, InvalidKey, ProblemError, UnreachableError
+from unseam.exchange import Options
 from unseam.job import Job, Result
-from unseam.picture import Restored
+from unseam.picture import Restored, Source
 
 __all__ = [
     "AsyncClient",
@@ -21,8 +22,10 @@ __all__ = [
     "InvalidAddress",
     "InvalidKey",
     "Job",
+    "Options",
     "ProblemError",
     "Restored",
     "Result",
+    "Source",
     "UnreachableError",
 ]

@@ -73,7 +73,7 @@ class Client:
             source: the picture.
             task: one of `tasks()`.
             on_progress: is given the job at each change.
-            options: see `unseam.exchange.Options`.
+            options: see `unseam.Options`.
 
         A job that failed of what passes, such as a full disk, is made again. The picture is deleted on the server once
         it is here, and the job cancelled when this is interrupted, in so far as the server hears of it within a few

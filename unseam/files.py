@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL
 
 
 def write_whole(path: Path, data: bytes | bytearray | memoryview) -> Path:

@@ -10,16 +10,24 @@ from typing import BinaryIO
 from unseam.files import write_whole
 from unseam.job import Job
 
-Source = bytes | str | os.PathLike[str] | BinaryIO
+Source = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO
 
 
 def content(source: Source) -> bytes:
-    """The bytes of a picture given as bytes, as a path, or as an open file."""
-    if isinstance(source, bytes):
-        return source
+    """The bytes of a picture given as bytes, as a path, or as an open file.
+
+    Raises TypeError for what is none of these, OSError for a file that cannot be read.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
     if isinstance(source, str | os.PathLike):
         return Path(source).read_bytes()
-    return source.read()
+    if not hasattr(source, "read"):
+        raise TypeError(f"a picture is given as a path, as bytes or as an open file, not as {type(source).__name__}")
+    data = source.read()
+    if not isinstance(data, bytes):
+        raise TypeError("a picture's file is opened for bytes: open(path, 'rb')")
+    return data
 
 
 @dataclass(frozen=True)
