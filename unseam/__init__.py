@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from unseam.asynchronous import AsyncClient
 from unseam.client import Client
-from unseam.errors import ClientError, InvalidAddress, InvalidKey, ProblemError, UnreachableError
+from unseam.errors import ClientError, InvalidAddress, InvalidKey, MisnamedFile, ProblemError, UnreachableError
 from unseam.exchange import Options
 from unseam.job import Job, Result
 from unseam.picture import Restored, Source
@@ -22,6 +22,7 @@ __all__ = [
     "InvalidAddress",
     "InvalidKey",
     "Job",
+    "MisnamedFile",
     "Options",
     "ProblemError",
     "Restored",

@@ -5,7 +5,8 @@ Exception
     ├── ProblemError        the service answered with an error: its words and its facts
     ├── UnreachableError    there was no answer
     ├── InvalidAddress(ValueError)    the service's address is none
-    └── InvalidKey(ValueError)        the API key is none
+    ├── InvalidKey(ValueError)        the API key is none
+    └── MisnamedFile(ValueError)      a picture is to be saved under the name of another kind
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ class InvalidAddress(ClientError, ValueError):  # noqa: N818 - as the service ha
 
 class InvalidKey(ClientError, ValueError):  # noqa: N818
     """An API key that no request can carry; the message does not repeat it."""
+
+
+class MisnamedFile(ClientError, ValueError):  # noqa: N818
+    """A file name that would lie about the picture in it."""
 
 
 class ProblemError(ClientError):

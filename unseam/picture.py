@@ -5,10 +5,21 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
+from unseam.errors import MisnamedFile
 from unseam.files import write_whole
 from unseam.job import Job
+
+SUFFIXES: Final = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".avif": "image/avif",
+}
 
 Source = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO
 
@@ -45,5 +56,12 @@ class Restored:
     job: Job
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the file, whole or not at all; one that is there is replaced."""
+        """Write the file, whole or not at all; one that is there is replaced.
+
+        Raises MisnamedFile if the name says that it is another kind of picture. A name that says nothing is taken.
+        """
+        named = SUFFIXES.get(Path(path).suffix.lower())
+        if named not in (None, self.media_type):
+            found, wanted = self.media_type.removeprefix("image/"), str(named).removeprefix("image/")
+            raise MisnamedFile(f"{Path(path).name} is no name for a {found}; restore(..., format={wanted!r}) gives one")
         return write_whole(Path(path), self.content)

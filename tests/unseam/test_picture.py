@@ -27,6 +27,23 @@ def test_what_is_no_picture_is_refused_in_words() -> None:
         content(io.StringIO("picture"))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["a.jpg", "a.JPEG", "a", "a.restored"])
+def test_a_picture_is_saved_under_a_name_that_does_not_lie(tmp_path: Path, name: str) -> None:
+    assert restored("image/jpeg").save(tmp_path / name).read_bytes() == b"picture"
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.TIF", "a.avif"])
+def test_a_name_of_another_kind_is_refused_and_the_way_to_it_told(tmp_path: Path, name: str) -> None:
+    kind = {"a.png": "png", "a.TIF": "tiff", "a.avif": "avif"}[name]
+    with pytest.raises(unseam.MisnamedFile, match=rf"no name for a jpeg; restore\(\.\.\., format='{kind}'\)"):
+        restored("image/jpeg").save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def restored(media_type: str) -> unseam.Restored:
+    return unseam.Restored(b"picture", media_type, unseam.Job("1", "succeeded", "derain", "fake", 1, 1))
+
+
 def test_whoever_uses_the_package_has_its_types() -> None:
     assert (Path(unseam.__file__).parent / "py.typed").is_file()
     packaged = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["tool"]["setuptools"]

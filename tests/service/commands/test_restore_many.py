@@ -102,6 +102,9 @@ def test_what_is_there_is_overwritten_only_when_told_so(capsys: pytest.CaptureFi
     assert Path("out/a.png").read_bytes() == b"mine"
     assert Path("out/c.png").exists()
     assert "1 restored, 2 skipped" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        restore("in", "-o", "out", "--resume", "--force")
+    assert "not allowed with argument --resume" in capsys.readouterr().err
     assert restore("in", "-o", "out", "--force") == 0
     np.testing.assert_array_equal(pixels(Path("out/a.png").read_bytes()), inverted(Path("in/a.png").read_bytes()))
 
