@@ -35,8 +35,8 @@ class Client:
         transport: httpx's, for tests and proxies.
 
     Every method raises ProblemError for an error the service tells of, UnreachableError where there is no answer.
-    A client is not made for a `url` without http:// or https:// (InvalidAddress), nor
-    with a `key` that no header can carry (InvalidKey).
+    A client is not made for a `url` without http:// or https:// (InvalidAddress), nor with a `key` that no header can
+    carry (InvalidKey).
     """
 
     def __init__(

@@ -59,7 +59,7 @@ class Order:
 
     def within(self, seconds: float) -> httpx.Request:
         """The same request, that has to be taken and answered in that time."""
-        self.upload.deadline = time.monotonic() + seconds
+        self.upload.deadline = time.monotonic() + seconds  # for good: it is the last thing that is said
         same, timeout = self.request, httpx.Timeout(seconds).as_dict()
         return httpx.Request(
             same.method, same.url, headers=same.headers, stream=self.upload, extensions={"timeout": timeout}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import threading
 from collections.abc import Iterator
@@ -100,6 +101,18 @@ def test_a_problem_carries_the_services_words_and_facts(client: unseam.Client) -
 def test_a_job_that_fails_raises_its_reason(bench: Bench, client: unseam.Client) -> None:
     with pytest.raises(unseam.ProblemError, match="damaged or cut short"):
         client.restore(png(200, 200)[:5000], task="derain")
+    assert spooled(bench) == []
+
+
+def test_a_picture_that_met_a_full_disk_is_restored_once_there_is_room(bench: Bench, http: httpx.Client) -> None:
+    def make_room(error: Exception, _: float) -> None:
+        assert "disk is full" in str(error)
+        bench.runner.error = None
+
+    bench.runner.error = OSError(errno.ENOSPC, "No space left on device")
+    with unseam.Client(str(http.base_url), on_wait=make_room) as client:
+        restored = client.restore(png(), task="derain")
+    np.testing.assert_array_equal(pixels(restored.content), inverted(png()))
     assert spooled(bench) == []
 
 
