@@ -99,6 +99,22 @@ class Window(_SameSize):
 
 
 @dataclass(frozen=True)
+class Overlapping(_SameSize):
+    """Attention inside cells of `size` that begin at every half of it, and whose answers are faded into one another."""
+
+    size: int
+
+    def spread(self, distance: int, edge: Edge) -> int:
+        """On to the end of the last cell that begins before c: (ceil(c / h) + 1) * h, h being half a cell."""
+        half = self.size // 2
+        return (ceil(distance / half) + 1) * half
+
+    def pitch(self, axis: int) -> Fraction:
+        """Half a cell: one more or one less, and the two rows of cells change places."""
+        return Fraction(self.size // 2)
+
+
+@dataclass(frozen=True)
 class Reach(Window):
     """Attention among whole windows at most `reach` - 1 windows apart on each axis."""
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.contamination import Chain, Conv, Parallel, Window
+from models.contamination import Chain, Conv, Overlapping, Parallel, Window
 from models.layers.rep_conv import Depthwise
 
 
@@ -77,12 +77,16 @@ class GlobalGridAttention(nn.Module):
     The paper stretches the grid over the whole map, so its meaning changes with the picture's size. Here the grid
     covers a `cell` of fixed side, counted from the picture's origin: equal to the paper at that size, and local at any
     other. `cell` 0 is the paper's whole map.
+
+    Side by side, cells show where each makes up its own mind about all of its pixels, such as how dense the fog is.
+    `faded`, they overlap by half, and answers fade from one into the next: nothing jumps, for two to four times the
+    attention. A map of one cell is the same either way.
     """
 
-    def __init__(self, channels: int, num_heads: int, grid: int, cell: int) -> None:
+    def __init__(self, channels: int, num_heads: int, grid: int, cell: int, *, faded: bool = False) -> None:
         super().__init__()
-        self.num_heads, self.grid, self.cell = num_heads, grid, cell
-        self.single = 0
+        self.num_heads, self.grid, self.cell, self.faded = num_heads, grid, cell, faded
+        self.single = cell if faded else 0  # one cell overlaps with none
         self.qkv = nn.Linear(channels, 3 * channels, bias=False)
         self.position_bias = nn.Parameter(torch.zeros(num_heads, (2 * grid - 1) ** 2))
         self.project = nn.Linear(channels, channels, bias=False)
@@ -94,22 +98,59 @@ class GlobalGridAttention(nn.Module):
         """How far a cut is felt; a grid over the whole map has no end."""
         if not self.cell:
             raise ValueError("a grid stretched over the whole picture cannot be computed by tiles")
-        return (Window(self.cell),)
+        return (Overlapping(self.cell),) if self.faded else (Window(self.cell),)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Attend on (B, H, W, C); the cell (or, for the whole map, the grid) divides H and W."""
-        batch, height, width, channels = x.shape
+        """Attend on (B, H, W, C); the cell (or, for the whole map, the grid; or half a faded cell) divides H and W."""
+        qkv = self.qkv(x)
+        return self.project(self._fade(qkv) if self.faded else self._attend(qkv))  # type: ignore[no-any-return]
+
+    def _fade(self, qkv: Tensor) -> Tensor:
+        """Attention in the cells that begin at every half of one, on (B, H, W, 3C); (B, H, W, C)."""
+        height, width = qkv.shape[1:3]
+        faded: Tensor | float = 0.0
+        for top, down in overlaps(height, self.cell, qkv):
+            for left, across in overlaps(width, self.cell, qkv):
+                bottom, right = top + len(down), left + len(across)
+                answer = self._attend(qkv[:, top:bottom, left:right]) * (down[:, None, None] * across[:, None])
+                faded = faded + F.pad(answer, (0, 0, left, width - right, top, height - bottom))
+        assert isinstance(faded, Tensor)
+        return faded
+
+    def _attend(self, qkv: Tensor) -> Tensor:
+        """Attention in cells that lie side by side, on (B, H, W, 3C); (B, H, W, C)."""
+        batch, height, width, _ = qkv.shape
         tall, wide = (self.cell, self.cell) if self.cell else (height, width)
         grid, heads = self.grid, self.num_heads
         cells = (batch, height // tall, grid, tall // grid, width // wide, grid, wide // grid)
         # Never more than eight axes at once: TensorRT takes no more.
-        qkv = self.qkv(x).reshape(*cells, -1).permute(0, 1, 3, 4, 6, 2, 5, 7)
+        channels = qkv.shape[-1] // 3
+        qkv = qkv.reshape(*cells, -1).permute(0, 1, 3, 4, 6, 2, 5, 7)
         q, k, v = qkv.reshape(-1, grid * grid, 3, heads, channels // heads).permute(2, 0, 3, 1, 4)
         bias = self.position_bias[:, self.pairs].to(q.dtype)
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.unsqueeze(0))
         out = out.transpose(1, 2).reshape(batch, cells[1], cells[3], cells[4], cells[6], grid, grid, channels)
-        out = out.permute(0, 1, 5, 2, 3, 6, 4, 7).reshape(batch, height, width, channels)
-        return self.project(out)  # type: ignore[no-any-return]
+        merged: Tensor = out.permute(0, 1, 5, 2, 3, 6, 4, 7).reshape(batch, height, width, channels)
+        return merged
+
+
+def overlaps(side: int, cell: int, like: Tensor) -> list[tuple[int, Tensor]]:
+    """Two rows of cells that overlap by half: where each begins along `side` pixels, and how much its pixels weigh.
+
+    Weights rise from a cell's borders to its middle, and add up to one; where no other cell is, out to the map's
+    border, one weighs all. A side of a single cell has no second row. `like` has the weights' device and type.
+    """
+    half = cell // 2
+    starts = (0, half) if side > cell else (0,)
+    rows = []
+    for start in starts:
+        place = torch.arange((side - start) // cell * cell, device=like.device)
+        rows.append(1 - ((place % cell + 0.5) / half - 1).abs())
+    spans = [(start, side - start - len(row)) for start, row in zip(starts, rows, strict=True)]
+    total = sum(F.pad(row, span) for row, span in zip(rows, spans, strict=True))
+    return [
+        (start, (row / total[start : start + len(row)]).to(like.dtype)) for start, row in zip(starts, rows, strict=True)
+    ]
 
 
 def _pair_offsets(grid: int) -> Tensor:

@@ -31,6 +31,7 @@ class Config:
         grid: side g of GGSA's grid.
         window: side of FCSA's windows.
         cell: side of GGSA's cells, the trained size; 0 stretches one grid over the whole picture, as the paper does.
+        faded: whether cells overlap by half and fade into one another, instead of lying side by side.
         stem: side of the pixel blocks folded into channels before the first level (1 in the paper).
         channels: channels of the picture.
     """
@@ -42,6 +43,7 @@ class Config:
     grid: int = 8
     window: int = 32
     cell: int = 256
+    faded: bool = False
     stem: int = 1
     channels: int = 3
 
@@ -55,6 +57,8 @@ class Config:
             raise ValueError(
                 f"a cell of {self.cell} pixels does not hold a grid of {self.grid} at 1/{coarsest} of the size"
             )
+        if self.faded and (not self.cell or self.cell % (2 * coarsest)):
+            raise ValueError(f"a cell of {self.cell} pixels has no half at 1/{coarsest} of the size to be faded over")
 
 
 CONFIGS = {
@@ -64,6 +68,7 @@ CONFIGS = {
     # Ours, for two CPU cores: half resolution throughout, three levels (docs/adr/0003).
     "tiny": Config(embed_dim=24, depths=(2, 2, 4), num_heads=(1, 2, 4), cell=128, stem=2),
     "tiny_deep": Config(embed_dim=24, depths=(4, 4, 4), num_heads=(1, 2, 4), cell=128, stem=2),
+    "tiny_deep_faded": Config(embed_dim=24, depths=(4, 4, 4), num_heads=(1, 2, 4), cell=128, stem=2, faded=True),
 }
 
 
@@ -176,7 +181,7 @@ def _layers(config: Config, level: int, channels: int, depth: int | None = None)
         *(
             Layer(
                 channels,
-                GlobalGridAttention(channels, heads, config.grid, config.cell // step)
+                GlobalGridAttention(channels, heads, config.grid, config.cell // step, faded=config.faded)
                 if index % 2
                 else FocalContextAttention(channels, heads, config.window // step),
             )
