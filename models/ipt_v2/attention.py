@@ -147,7 +147,7 @@ def overlaps(side: int, cell: int, like: Tensor) -> list[tuple[int, Tensor]]:
         place = torch.arange((side - start) // cell * cell, device=like.device)
         rows.append(1 - ((place % cell + 0.5) / half - 1).abs())
     spans = [(start, side - start - len(row)) for start, row in zip(starts, rows, strict=True)]
-    total = sum(F.pad(row, span) for row, span in zip(rows, spans, strict=True))
+    total = torch.stack([F.pad(row, span) for row, span in zip(rows, spans, strict=True)]).sum(0)
     return [
         (start, (row / total[start : start + len(row)]).to(like.dtype)) for start, row in zip(starts, rows, strict=True)
     ]

@@ -67,6 +67,13 @@ LAYERS = {  # what makes the layer, its channels, side of the map, place of the 
     "shifted inter attention": (lambda: own(InterAttention(4, 2, grid(4, 2), (3, 3))), 4, 64, 32),
     "focal context": (lambda: own(FocalContextAttention(4, 2, 8)), 4, 64, 32),
     "grid in a cell": (lambda: own(GlobalGridAttention(4, 2, 4, 16)), 4, 64, 32),
+    "grid in faded cells": (lambda: own(GlobalGridAttention(4, 2, 4, 16, faded=True)), 4, 64, 32),
+    "grid in faded cells, cut in the middle of one": (
+        lambda: own(GlobalGridAttention(4, 2, 4, 16, faded=True)),
+        4,
+        72,
+        24,
+    ),
     "sort in a cell": (
         lambda: own(KnnLocalAttention(4, 2, patch=2, neighbours=2, cell=16, rounds=2, buckets=4, seed=0)),
         4,

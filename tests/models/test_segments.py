@@ -30,6 +30,10 @@ NETWORKS = {  # what makes the network, and a tile
         lambda: IPTV2(IPTConfig(embed_dim=4, depths=(2, 2), num_heads=(1, 2), grid=4, window=8, cell=16)),
         48,
     ),
+    "ipt_v2 with faded cells": (
+        lambda: IPTV2(IPTConfig(embed_dim=4, depths=(2, 2), num_heads=(1, 2), grid=4, window=8, cell=16, faded=True)),
+        48,
+    ),
     "grl": (lambda: GRL(GRLConfig(**GRL_SHAPE, scale=2, tail="pixelshuffledirect", picture_skip=True)), 48),
     "grl with channel attention": (lambda: GRL(GRLConfig(**GRL_SHAPE, local_connection=True)), 64),
     "iitransformer": (
@@ -134,17 +138,17 @@ def test_the_predicted_contamination_of_a_network_is_the_measured_one(name: str)
     side = cut + -(-(predicted // network.scale + 16) // network.lattice) * network.lattice
     errors = [change(network, cut, side, side, dim) for dim in (2, 3)]
     errors += [change(network, 0, side - cut, side, dim).flip(0) for dim in (2, 3)]
-    measured = max(int(torch.nonzero(error > 1e-14).max()) + 1 for error in errors)
+    measured = max(int(torch.nonzero(error > 3e-14).max()) + 1 for error in errors)
     # Far from the cut, a change may fade below what float64 holds; so the last lattice cell need not be reached.
-    assert predicted - network.scale * lattice < measured <= predicted
+    assert predicted - network.scale * network.lattice < measured <= predicted
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_tile_origin_off_the_lattice_fails(name: str) -> None:
     network = made(name)
-    _, c = contamination(network)
+    lattice, c = contamination(network)
     side = -(-2 * (c // network.scale + 16) // network.lattice) * network.lattice
-    off = network.lattice // 2
+    off = lattice // 2
     error = change(network, off, off + side, side + network.lattice, 2)
     assert error[c:-c].min() > 1e-9
 

@@ -72,6 +72,12 @@ def test_the_frozen_cell_equals_the_papers_stretched_grid_at_training_size() -> 
     assert torch.equal(frozen(picture), stretched(picture))
 
 
+def test_faded_cells_equal_one_cell_at_training_size() -> None:
+    faded = untrained(replace(SMALLEST, faded=True))
+    picture = torch.rand(1, 3, 16, 16, dtype=torch.float64)
+    assert torch.equal(faded(picture), untrained(SMALLEST)(picture))
+
+
 def test_half_precision_stays_near_double() -> None:
     network = untrained(SMALLEST)
     picture = torch.rand(1, 3, 32, 32, dtype=torch.float64)
@@ -101,6 +107,7 @@ def test_the_feed_forward_equals_its_branches() -> None:
         ({"num_heads": (1,)}, "2 levels of layers but 1 of heads"),
         ({"window": 2}, "a window of 2 pixels has no half"),
         ({"cell": 12}, "a cell of 12 pixels does not hold a grid of 4"),
+        ({"cell": 0, "faded": True}, "a cell of 0 pixels has no half"),
     ],
 )
 def test_geometry_that_does_not_fit_is_refused(changes: dict[str, object], message: str) -> None:
