@@ -111,7 +111,7 @@ class GlobalGridAttention(nn.Module):
         faded: Tensor | float = 0.0
         for top, down in overlaps(height, self.cell, qkv):
             for left, across in overlaps(width, self.cell, qkv):
-                bottom, right = top + len(down), left + len(across)
+                bottom, right = top + down.shape[0], left + across.shape[0]
                 answer = self._attend(qkv[:, top:bottom, left:right]) * (down[:, None, None] * across[:, None])
                 faded = faded + F.pad(answer, (0, 0, left, width - right, top, height - bottom))
         assert isinstance(faded, Tensor)
@@ -142,14 +142,14 @@ def overlaps(side: int, cell: int, like: Tensor) -> list[tuple[int, Tensor]]:
     """
     half = cell // 2
     starts = (0, half) if side > cell else (0,)
-    rows = []
-    for start in starts:
-        place = torch.arange((side - start) // cell * cell, device=like.device)
-        rows.append(1 - ((place % cell + 0.5) / half - 1).abs())
-    spans = [(start, side - start - len(row)) for start, row in zip(starts, rows, strict=True)]
+    # Sizes stay expressions of `side`, which an export traces; `len` would make them constants.
+    sizes = [(side - start) // cell * cell for start in starts]
+    rows = [1 - ((torch.arange(size, device=like.device) % cell + 0.5) / half - 1).abs() for size in sizes]
+    spans = [(start, side - start - size) for start, size in zip(starts, sizes, strict=True)]
     total = torch.stack([F.pad(row, span) for row, span in zip(rows, spans, strict=True)]).sum(0)
     return [
-        (start, (row / total[start : start + len(row)]).to(like.dtype)) for start, row in zip(starts, rows, strict=True)
+        (start, (row / total[start : start + size]).to(like.dtype))
+        for start, size, row in zip(starts, sizes, rows, strict=True)
     ]
 
 

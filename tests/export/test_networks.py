@@ -22,6 +22,11 @@ GRL = {"depths": (2,), "num_heads_window": (2,), "num_heads_stripe": (2,)}
 FEWER: dict[str, tuple[str, str, dict[str, Any]]] = {
     "denoise": ("semanir", "tiny_denoise", {"down": ((), (2,)), "up": ((1,),)}),
     "demosaic": ("semanir", "tiny_demosaic", {"down": ((), (2,)), "up": ((1,),)}),
+    "weather": (
+        "ipt_v2",
+        "tiny_deep_faded",
+        {"depths": (2, 2), "num_heads": (1, 2), "window": 16, "cell": 32},
+    ),
     "deblur": ("kit", "tiny_deblur", {"depths": (1, 1), "cell": 32}),
     "x2": ("grl", "tiny_laptop_x2", GRL),
     "x3": ("grl", "tiny_laptop_x3", GRL),
