@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from models import registry
     from training.checkpoint import BEST
     from training.device import usable
+    from training.history import keep
     from training.provenance import code
     from training.recipe import Recipe, RecipeError
     from training.ship import calibrated_halo, card_of, check_better, check_harmless, check_restores, enter, measure
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if old:
         check_better(card, old, recipe.validation)
     enter(replace(card, halo=calibrated_halo(recipe, weights)), weights, registry.cards(), registry.WEIGHTS)
+    keep(weights.parent, card.name, goes_on=(card.began_from or "").startswith(f"{card.name}-"))
     curves = weights.with_name("curves.png")
     if curves.exists():
         CURVES.mkdir(exist_ok=True)
