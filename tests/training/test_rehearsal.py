@@ -44,5 +44,5 @@ def test_a_set_of_another_scale_than_the_networks_is_named(tmp_path: Path) -> No
     clean = Recipe.named("ipt-v2-tiny-denoise").validation[-1]
     picture = torch.zeros(8, 8, 3).numpy()
     validation.sets = [(clean, [Example("a", picture, picture)])]
-    with pytest.raises(RecipeError, match="set 'clean' has inputs of 8x8 and targets of 8x8 pixels"):
+    with pytest.raises(RecipeError, match="set 'clean, Set14' has inputs of 8x8 and targets of 8x8 pixels"):
         rehearse(RECIPE, 2, sized(64), validation)
