@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from export import runners
 from export.manifest import FileName, ManifestError, Sha256, file_sha256
 from imaging import stages as planning
-from imaging.errors import PlanError
 from imaging.flow import Run
 from imaging.stages import Layout
 
@@ -68,18 +67,11 @@ class Staged(BaseModel):
     max_abs: float = Field(ge=0)
     stages: tuple[Stage, ...] = Field(min_length=1)
 
-    @property
-    def shortest(self) -> int:
-        """Shorter pictures are computed in another way than the graphs know."""
-        return max(-(-(stage.single + 1) // self.lattice) * self.lattice for stage in self.stages) - self.lattice + 1
-
     def layout(self, height: int, width: int, tile: int | None = None) -> Layout:
         """Plan a picture, with tiles of `tile` at most, by default of 512 or more; 0 is the whole picture as one tile.
 
-        Raises PlanError for a tile without a core, and for a picture with a side below `shortest`.
+        Raises PlanError for a tile without a core.
         """
-        if min(height, width) < self.shortest:
-            raise PlanError(f"a side of {min(height, width)} pixels is too short; at least {self.shortest} are needed")
         geometry = [stage.geometry for stage in self.stages]
         if tile is None:
             return planning.economical(height, width, geometry, lattice=self.lattice)

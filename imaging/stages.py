@@ -7,7 +7,7 @@ layers only, so each has tiles of its own; `imaging.staged` computes them.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -33,8 +33,8 @@ class Stage:
         reads: the maps it takes.
         lattice: its tiles start on multiples of it.
         halo: how far from a tile's rim its answer is wrong.
-        single: a picture whose side, continued to the network's lattice, is at most so long is computed in another way;
-            tiles of a longer one are longer than that.
+        single: a map of so many picture pixels along a side, or fewer, is computed in another way: pictures are
+            continued until they are longer, and so are tiles.
         cost: of a picture pixel, in a unit that is the same for all stages.
         down, up: a pixel of its map is down/up picture pixels wide (of an enlarged picture, 1/scale).
     """
@@ -60,7 +60,7 @@ class Layout:
     Attributes:
         height: the picture's, in pixels.
         width: the picture's, in pixels.
-        extent: height and width continued to the network's lattice.
+        extent: height and width continued, see `continued`.
         stages: in order of computation.
         plans: the tiles of each stage, over the whole extent; all of a stage's are equal, and cuts are hard.
     """
@@ -105,15 +105,21 @@ def layout(height: int, width: int, stages: Sequence[Stage], *, tile: int, latti
         width: the picture's width, at least 1.
         stages: the network's.
         tile: longest side of a tile in picture pixels; 0 is the whole picture as one tile.
-        lattice: the network's; the picture is continued to a multiple of it.
+        lattice: the network's; see `continued`.
 
     Raises:
         PlanError: the tile has no core inside some stage's halo.
     """
     if min(height, width) < 1 or tile < 0:
         raise PlanError(f"a picture of {width} x {height} pixels cannot be cut into tiles of {tile}")
-    extent = -(-height // lattice) * lattice, -(-width // lattice) * lattice
+    extent = continued(height, stages, lattice), continued(width, stages, lattice)
     return Layout(height, width, extent, tuple(stages), tuple(_plan(extent, tile, stage) for stage in stages))
+
+
+def continued(side: int, stages: Iterable[Stage], lattice: int) -> int:
+    """The multiple of `lattice` that the network continues a picture's side to, so that no stage finds it single."""
+    longest = max(side, *(stage.single + 1 for stage in stages))
+    return -(-longest // lattice) * lattice
 
 
 def economical(height: int, width: int, stages: Sequence[Stage], *, lattice: int) -> Layout:

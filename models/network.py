@@ -12,14 +12,18 @@ from models.layers.windows import reflected_index
 class RestorationNetwork(nn.Module, ABC):
     """A network whose answer for a pixel depends on the picture alone, never on how the picture was cut.
 
-    The picture is padded once, by reflection, on the right and at the bottom, to a multiple of `lattice`; every window,
-    grid and cell is counted from the picture's origin. Subclasses set the four numbers and implement `restore`.
+    The picture is padded once, by reflection, on the right and at the bottom, to a multiple of `lattice` and to `least`
+    at least; every window, grid and cell is counted from the picture's origin. Subclasses set the numbers and implement
+    `restore`.
 
     Attributes:
         in_channels: channels taken (3 for colour, 1 for grey or a mosaic).
         out_channels: channels returned.
         scale: output side over input side (1 unless the network upscales).
         lattice: both sides handed to `restore` are multiples of this many input pixels.
+        least: `forward` hands no shorter side to it; a multiple of `lattice`, which it is by default. Where a layer
+            treats a map of a single window otherwise than a larger one, it is longer than that: a tile of such a map
+            would tell nothing about it. Crops in training are left as short as they are.
     """
 
     in_channels: int
@@ -38,17 +42,23 @@ class RestorationNetwork(nn.Module, ABC):
         return restored[..., : height * self.scale, : width * self.scale]
 
     def pad(self, x: Tensor) -> Tensor:
-        """Continue (B, C, H, W) on the right and at the bottom until `lattice` divides both sides."""
-        return pad_to_multiple(x, self.lattice)
+        """Continue (B, C, H, W) on the right and at the bottom until `lattice` divides both sides, and to `least`."""
+        return pad_to_multiple(x, self.lattice, 0 if self.training else self.least)
+
+    @property
+    def least(self) -> int:
+        """See the attributes."""
+        return self.lattice
 
 
-def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+def pad_to_multiple(x: Tensor, multiple: int, least: int = 0) -> Tensor:
     """Continue (B, C, H, W) by reflection on the right and at the bottom until `multiple` divides both sides.
 
+    Shorter sides are continued to `least`, which it divides too.
     The edge pixel is not repeated; a side shorter than its padding is reflected back and forth, as `numpy.pad` does.
     """
     for dim in (-2, -1):
         size = x.shape[dim]
-        if size % multiple:
-            x = x.index_select(dim, reflected_index(size, 0, -size % multiple, x.device))
+        if missing := max(-size % multiple, least - size):
+            x = x.index_select(dim, reflected_index(size, 0, missing, x.device))
     return x

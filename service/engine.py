@@ -175,7 +175,7 @@ class Engine:
                 self._runner(self.backend, course.tile_shape[0])
             except NotReady as error:
                 segments = in_segments(self._artifact, self.backend)
-                if not segments or min(height, width) < segments.shortest:
+                if not segments:
                     raise
                 log.warning("%s", error)
                 return segments.layout(height, width)

@@ -77,12 +77,11 @@ def chart(
     if segments and halo is None:
         rows, columns = mosaic.offset(pattern, manifest.pattern)
         sides = height + rows, width + columns
-        extents = {-(-side // manifest.lattice) * manifest.lattice for side in sides}
+        course = segments.layout(*sides, tile)
         for side in manifest.tiles:
-            if extents == {side} and tile in (None, side):  # pictures of one tile share batches
+            if course.extent == (side, side) and tile in (None, side):  # pictures of one tile share batches
                 return cut(manifest, height, width, tile=side, halo=0, pattern=pattern)
-        if min(sides) >= segments.shortest:
-            return segments.layout(*sides, tile)
+        return course
     return cut(manifest, height, width, tile=tile, halo=halo, pattern=pattern, fixed=backend != "torch")
 
 

@@ -22,6 +22,11 @@ class Shifted(RestorationNetwork):
         self.scale, self.lattice = network.scale, network.lattice
         self.rows, self.columns = offset(pattern, native)
 
+    @property
+    def least(self) -> int:
+        """The network's."""
+        return self.network.least
+
     def restore(self, x: Tensor) -> Tensor:
         """Restore as the network itself does, which takes its own pattern only."""
         return self.network.restore(x)

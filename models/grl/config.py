@@ -77,6 +77,12 @@ class Config:
         """Smallest side in image pixels that both windows and stripes divide."""
         return self.stem * math.lcm(self.window_size, *self.stripe_size)
 
+    @property
+    def least(self) -> int:
+        """Smallest multiple of the lattice on which no shifted stripe is alone; the third block of a stage has such."""
+        alone = max(self.depths) > 2 and self.lattice <= self.stem * max(self.stripe_size)
+        return self.lattice * (2 if alone else 1)
+
     def as_released(self) -> Config:
         """Return the same network as the authors' code computes it, with cyclic shifts and whole-image averages."""
         return replace(self, border="roll", whole_image_pool=True)

@@ -77,6 +77,11 @@ class GRL(SegmentedNetwork):
             out = out + x
         return (out + self.mean).permute(0, 2, 3, 1)
 
+    @property
+    def least(self) -> int:
+        """Two stripes on either side, or more: a single one is not shifted. The released code makes no difference."""
+        return self.config.lattice if self.config.border == "roll" else self.config.least
+
     def pad(self, x: Tensor) -> Tensor:
         """Continue (B, C, H, W) to the lattice; the released code takes zeros where one reflection is too short."""
         right, bottom = -x.shape[3] % self.lattice, -x.shape[2] % self.lattice

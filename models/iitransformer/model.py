@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Literal
 
 from torch import Tensor, nn
@@ -120,6 +121,14 @@ class IITransformer(SegmentedNetwork):
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 nn.init.zeros_(module.bias)
+
+    @property
+    def least(self) -> int:
+        """Two shifted patches on either side, as a single one is a key even where it overhangs; not as released."""
+        config = self.config
+        layers = zip(chain.from_iterable(config.kinds), chain.from_iterable(config.shifts), strict=True)
+        overhang = config.border != "roll" and any(kind == "inter" and shift for kind, shift in layers)
+        return self.lattice * (2 if overhang else 1)
 
     def segments(self) -> Sequence[Segment]:
         """One for each intra layer, two for each inter layer; see `SegmentedNetwork.segments`."""

@@ -99,6 +99,12 @@ class IPTV2(SegmentedNetwork):
         self.head = Conv3x3(2 * dims[0], folded)
         nn.init.zeros_(self.head.weight)  # an untrained network answers with the picture itself
 
+    @property
+    def least(self) -> int:
+        """Two cells where they are faded, as one overlaps with none; else the lattice, or more than a single window."""
+        single = self.config.cell if self.config.faded else self.config.window
+        return self.lattice * (1 if self.lattice > single else 2)
+
     def segments(self) -> Sequence[Segment]:
         """Two for each layer, so that GGSA stands alone; see `SegmentedNetwork.segments`."""
         bottom = len(self.encoders) - 1

@@ -14,7 +14,6 @@ from export.manifest import ManifestError
 from export.pictures import dead_leaves
 from export.runners.torch import segment_runs
 from export.seams import whole
-from imaging.errors import PlanError
 from imaging.staged import restore
 from imaging.stages import economical
 from models import build
@@ -85,26 +84,6 @@ def test_at_the_usual_tile_at_most_a_quarter_of_the_work_is_redundant(network: s
     weighed = [replace(stage, cost=costs[stage.name]) for stage in stages(made)]
     for height, width in ((4000, 6000), (2448, 3264), (1081, 1921), (619, 857), (8191, 12289)):
         assert economical(height, width, weighed, lattice=made.lattice).work <= 1.25
-
-
-def test_a_picture_shorter_than_a_special_case_is_refused() -> None:
-    one = staged.Stage(
-        name="a",
-        reads=("picture",),
-        lattice=8,
-        halo=4,
-        single=16,
-        down=1,
-        up=1,
-        file="a.onnx",
-        sha256=WEIGHTS,
-        macs=1.0,
-    )
-    description = staged.Staged(weights_sha256=WEIGHTS, lattice=8, in_channels=3, max_abs=0, stages=(one,))
-    assert description.shortest == 17
-    assert len(description.layout(17, 300, 64)) > 1
-    with pytest.raises(PlanError, match="at least 17"):
-        description.layout(300, 16)
 
 
 def test_the_description_survives_the_disk_and_an_altered_graph_is_refused(exported, tmp_path) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from imaging import staged
+from imaging.stages import continued
 from imaging.stages import layout as lay_out
 from models.contamination import Conv, Down
 from models.grl.model import GRL
@@ -116,6 +117,18 @@ def test_tiles_through_the_segments_give_the_untiled_picture(name: str) -> None:
     assert (
         np.abs(expected.mean(2)[:: network.scale, :: network.scale] - image.mean(2)).max() > 1e-3
     )  # it does something
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("size", [(1, 1), (7, 90), (16, 17)])
+def test_small_pictures_are_continued_alike_by_the_network_and_by_its_segments(
+    name: str, size: tuple[int, int]
+) -> None:
+    network, tile = made(name), NETWORKS[name][1]
+    image = picture(*size, network.in_channels)
+    layout = lay_out(*size, stages(network), tile=tile, lattice=network.lattice)
+    assert continued(1, stages(network), network.lattice) == network.least
+    assert np.abs(staged.restore(image, runs(network), layout) - untiled(network, image)).max() <= 1e-10
 
 
 def change(network: SegmentedNetwork, start: int, stop: int, side: int, dim: int) -> torch.Tensor:

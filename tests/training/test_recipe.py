@@ -66,7 +66,9 @@ def test_a_schedule_that_the_optimizer_would_not_take_is_refused(wrong: dict[str
 
 def test_a_degradation_without_a_kind_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
-    path.write_text((RECIPES / "ipt-v2-tiny-denoise.toml").read_text().replace('kind = "mixed-noise"', "camera_share = 0.5"))
+    path.write_text(
+        (RECIPES / "ipt-v2-tiny-denoise.toml").read_text().replace('kind = "mixed-noise"', "camera_share = 0.5")
+    )
     with pytest.raises(RecipeError, match=r"degradation\n.*it needs a kind"):
         Recipe.read(path)
 
