@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from io import SEEK_END
+from itertools import islice
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import cast
@@ -25,6 +26,31 @@ MAX_POINTER = 2**32 - 2**20  # a pointer to a directory of EXIF has 32 bits
 _PIXEL_SCALE, _TIE_POINTS, _TRANSFORMATION = 33550, 33922, 34264
 
 DAMAGE = (struct.error, IndexError, KeyError, ValueError)
+
+
+@dataclass
+class Allowance:
+    """What may still be read of one file. Directories and values may overlap, so its length bounds neither.
+
+    The defaults are some times what a thousand pages with all their overviews need.
+
+    Attributes:
+        directories: how many, those of EXIF and GPS included.
+        entries: in all of them.
+        value_bytes: of the tags that are wanted.
+    """
+
+    directories: int = 10_000
+    entries: int = 250_000
+    value_bytes: int = 2**26
+
+    def spend(self, *, directories: int = 0, entries: int = 0, value_bytes: int = 0) -> None:
+        """Take off what is about to be read. Raises ValueError where it is too much."""
+        self.directories -= directories
+        self.entries -= entries
+        self.value_bytes -= value_bytes
+        if min(self.directories, self.entries, self.value_bytes) < 0:
+            raise ValueError("its directories hold more than any picture's do")
 
 
 @dataclass(frozen=True)
@@ -83,17 +109,34 @@ class _Layout:
         return 8 if self.big else 4
 
 
-def walk(data: bytes, wanted: frozenset[int]) -> Iterator[tuple[Tag, ...]]:
-    """The wanted tags of one directory after the other. Raises one of DAMAGE, ValueError where they run in a circle."""
-    layout = _Layout.of(data)
+def walk(data: bytes, wanted: frozenset[int], allowance: Allowance | None = None) -> Iterator[tuple[Tag, ...]]:
+    """The wanted tags of one directory after the other.
+
+    Raises one of DAMAGE; ValueError where they run in a circle, or hold more than the allowance.
+    """
+    layout, allowance = _Layout.of(data), allowance or Allowance()
+    for offset in _offsets(data, layout, allowance):
+        yield _read(data, layout, offset, wanted, allowance)
+
+
+def tags_of(data: bytes, page: int, wanted: frozenset[int]) -> tuple[Tag, ...]:
+    """The wanted tags of one directory; of those before it nothing but their lengths is read. Raises as `walk`."""
+    layout, allowance = _Layout.of(data), Allowance()
+    offset = next(islice(_offsets(data, layout, allowance), page, None), None)
+    return () if offset is None else _read(data, layout, offset, wanted, allowance)
+
+
+def _offsets(data: bytes, layout: _Layout, allowance: Allowance) -> Iterator[int]:
+    """Where one directory after the other begins."""
     offset = struct.unpack_from(layout.offset, data, layout.first)[0]
     seen: set[int] = set()
     while offset:
         if offset in seen:
             raise ValueError("the directories run in a circle")
         seen.add(offset)
+        allowance.spend(directories=1)
         first, count = _entries(data, layout, offset)
-        yield _read(data, layout, offset, wanted)
+        yield offset
         offset = struct.unpack_from(layout.offset, data, first + count * layout.entry_size)[0]
 
 
@@ -171,9 +214,12 @@ def _entries(data: bytes, layout: _Layout, offset: int) -> tuple[int, int]:
     return first, count
 
 
-def _read(data: bytes, layout: _Layout, offset: int, wanted: frozenset[int] | None, depth: int = 0) -> tuple[Tag, ...]:
+def _read(
+    data: bytes, layout: _Layout, offset: int, wanted: frozenset[int] | None, allowance: Allowance, depth: int = 0
+) -> tuple[Tag, ...]:
     """The wanted tags (None: all) of the directory at `offset`, with those that they point to."""
     first, count = _entries(data, layout, offset)
+    allowance.spend(entries=count)
     tags = []
     for at in range(first, first + count * layout.entry_size, layout.entry_size):
         number, kind = struct.unpack_from(layout.order + "HH", data, at)
@@ -185,13 +231,15 @@ def _read(data: bytes, layout: _Layout, offset: int, wanted: frozenset[int] | No
         where = inline if length <= layout.room else struct.unpack_from(layout.offset, data, inline)[0]
         if where + length > len(data):
             raise IndexError(f"the value of tag {number} does not fit into the file")
+        allowance.spend(value_bytes=length)
         if number not in _POINTERS:
             word = _WORDS.get(kind, _SIZES[kind])
             value = np.frombuffer(data, dtype=f"{layout.order}u{word}", count=length // word, offset=where)
             tags.append(Tag(number, kind, value.astype(f"<u{word}").tobytes()))
         elif depth < 3:
+            allowance.spend(directories=1)
             inner = int.from_bytes(data[where : where + length], "little" if layout.order == "<" else "big")
-            tags.append(Tag(number, _LONG, b"", _read(data, layout, inner, None, depth + 1)))
+            tags.append(Tag(number, _LONG, b"", _read(data, layout, inner, None, allowance, depth + 1)))
     return tuple(tags)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imaging import directories
-from imaging.directories import EXIF, GPS, Tag
+from imaging.directories import EXIF, GPS, Allowance, Tag
 from imaging.errors import BadImage, UnsupportedImage
 
 _NEW_SUBFILE_TYPE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES, _DNG_VERSION = 254, 262, 277, 338, 50706
 _STRUCTURE = frozenset({_NEW_SUBFILE_TYPE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES, _DNG_VERSION})
+_STRUCTURE_BYTES = 2**20  # of them all; a page's are some ten
 _COLOURS = {0: 1, 1: 1, 3: 1, 5: 4}  # by photometric interpretation: white is zero, black is zero, palette, CMYK
 # Description, maker, model, software, date, artist, host computer, copyright, and the directories EXIF and GPS.
 _DESCRIPTION = frozenset({270, 271, 272, 305, 306, 315, 316, 33432, EXIF, GPS})
@@ -33,11 +34,12 @@ def facts(data: bytes) -> Facts:
     """Walk the directories.
 
     Raises:
-        BadImage: they are damaged, or run in a circle.
+        BadImage: they are damaged, run in a circle, or hold more than any picture's do.
         UnsupportedImage: a camera's raw file, or a fourth channel that is not plain transparency.
     """
     try:
-        found = [{tag.number: tag.integers for tag in tags} for tags in directories.walk(data, _STRUCTURE)]
+        walked = directories.walk(data, _STRUCTURE, Allowance(value_bytes=_STRUCTURE_BYTES))
+        found = [{tag.number: tag.integers for tag in tags} for tags in walked]
     except directories.DAMAGE as error:
         raise BadImage(f"This TIFF's directory is damaged or cut short: {error}.", format="tiff") from error
     if any(_DNG_VERSION in tags for tags in found):
@@ -73,12 +75,9 @@ def tags(exif: bytes | None, geography: tuple[Tag, ...]) -> tuple[Tag, ...]:
 
 def _tags(data: bytes, page: int, wanted: frozenset[int]) -> tuple[Tag, ...]:
     try:
-        for number, tags in enumerate(directories.walk(data, wanted)):
-            if number == page:
-                return tags
+        return directories.tags_of(data, page, wanted)
     except directories.DAMAGE:
         return ()
-    return ()
 
 
 def _refuse_other_channels(tags: dict[int, tuple[int, ...]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import ExifTags, Image
 
 from imaging.codec import Limits, decode, probe
 from imaging.codec.preview import preview
+from imaging.codec.tiff import exif
 from imaging.errors import BadImage, ImageTooLarge, PictureError, UnsupportedImage
 
 
@@ -209,6 +211,43 @@ def test_a_tiff_whose_directories_run_in_a_circle_is_an_error(saved):
     data[end : end + 4] = data[4:8]
     with pytest.raises(BadImage, match="circle"):
         decode(bytes(data))
+
+
+def overlapping(count, entry=bytes(12)):
+    """A TIFF of `count` directories, each of 65,535 entries, that all lie over one another."""
+    tail = 8 + 2 + 65_535 * 12
+    data = bytearray(entry * -(-(tail + 6 * count + 4) // 12))
+    data[:8] = b"II*\0" + struct.pack("<I", 8)
+    for at in range(8, 8 + 6 * count, 6):
+        struct.pack_into("<H", data, at, 65_535)
+        struct.pack_into("<I", data, at - 8 + tail, at + 6 if at + 6 < 8 + 6 * count else 0)
+    return bytes(data)
+
+
+def small_directories(count):
+    offsets = [*range(14, 8 + 6 * count, 6), 0]
+    return b"II*\0\x08\0\0\0" + b"".join(struct.pack("<HI", 0, offset) for offset in offsets)
+
+
+def one_directory(number, kind, values, count=4000):
+    """Entries of one tag, whose values are all the same bytes."""
+    entry = struct.pack("<HHII", number, kind, values, 8)
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", count) + entry * count + bytes(4)
+
+
+@pytest.mark.parametrize("data", [overlapping(50), small_directories(20_000), one_directory(254, 1, 40_000)])
+def test_a_tiff_of_more_directories_or_values_than_a_picture_has_is_refused_before_they_are_read(data):
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadImage, match="its directories hold more than any picture's do"):
+            probe(data)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_directories_of_exif_that_contain_one_another_are_left_out():
+    assert exif(one_directory(ExifTags.IFD.Exif, 4, 1, count=100)) is None
 
 
 def test_a_directory_that_lies_beyond_the_end_of_any_file_is_damage(photo):
