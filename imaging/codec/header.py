@@ -129,7 +129,7 @@ def open_header(data: bytes, frame: int = 0, path: Path | None = None, **options
 
 
 def check(data: bytes, limits: Limits, frame: int | None, path: Path | None = None) -> None:
-    """Hold a file to the limits; nothing is decoded.
+    """Hold a file, and the frame that is asked for, to the limits; nothing is decoded.
 
     Raises:
         ImageTooLarge: it is over one of the limits.
@@ -138,12 +138,19 @@ def check(data: bytes, limits: Limits, frame: int | None, path: Path | None = No
     """
     _at_most("file", len(data), limits.max_bytes, "bytes")
     header, image = open_header(data, path=path)
+    _at_most("file", header.frames, limits.max_frames, "frames")
+    _refuse_frame(header, frame)
+    if frame:  # pages have sides of their own
+        header, image = open_header(data, frame, path=path)
     _at_most("picture", max(header.width, header.height), limits.max_side, "pixels a side")
     _at_most("picture", header.width * header.height, limits.max_pixels, "pixels")
-    _at_most("file", header.frames, limits.max_frames, "frames")
     for field, name in _PROFILES.items():
         if image.get_typeof(field):
             _at_most(name, len(image.get(field)), limits.max_profile_bytes, "bytes")
+
+
+def _refuse_frame(header: Header, frame: int | None) -> None:
+    """Raise UnsupportedImage where no frame was asked for and there are several, or one that is not there."""
     if frame is None and header.frames != 1:
         kind = "pages" if header.format is Format.TIFF else "frames"
         count = header.frames or "several"
