@@ -104,6 +104,8 @@ def open_header(data: bytes, frame: int = 0, path: Path | None = None, **options
     """
     format = sniff(data[:4096])
     facts = tiff.facts(data) if format is Format.TIFF else None
+    if facts is not None:
+        facts.refuse_other_channels(frame)
     if format in _PAGED and frame:
         options["page"] = frame if facts is None else facts.pages[frame]
     try:

@@ -25,9 +25,15 @@ class Facts:
 
     Attributes:
         pages: numbers of the directories that are pages of their own, not smaller copies of another.
+        channels: of each page, the tags that say what its channels mean.
     """
 
     pages: tuple[int, ...]
+    channels: tuple[dict[int, tuple[int, ...]], ...]
+
+    def refuse_other_channels(self, frame: int) -> None:
+        """Raise UnsupportedImage where a page has a channel that is neither colour nor plain transparency."""
+        _refuse_other_channels(self.channels[frame])
 
 
 def facts(data: bytes) -> Facts:
@@ -35,7 +41,7 @@ def facts(data: bytes) -> Facts:
 
     Raises:
         BadImage: they are damaged, run in a circle, or hold more than any picture's do.
-        UnsupportedImage: a camera's raw file, or a fourth channel that is not plain transparency.
+        UnsupportedImage: a camera's raw file, or a preview comes first.
     """
     try:
         walked = directories.walk(data, _STRUCTURE, Allowance(value_bytes=_STRUCTURE_BYTES))
@@ -47,8 +53,7 @@ def facts(data: bytes) -> Facts:
     pages = tuple(n for n, tags in enumerate(found) if not _first(tags, _NEW_SUBFILE_TYPE, 0) & 1)
     if 0 not in pages:
         raise UnsupportedImage("This TIFF begins with a preview, as raw files do; export the picture itself.")
-    _refuse_other_channels(found[0])
-    return Facts(pages)
+    return Facts(pages, tuple(found[page] for page in pages))
 
 
 def exif(data: bytes, page: int = 0) -> bytes | None:

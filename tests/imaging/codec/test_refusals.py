@@ -59,9 +59,10 @@ def channels_tiff(bands, **options):
     return image.copy(interpretation="multiband").tiffsave_buffer(**options)
 
 
-def with_extra_samples(saved, meaning):
+def with_extra_samples(saved, meaning, before=None):
     """An RGBA TIFF whose fourth channel is said to mean something else (0: unspecified, 1: associated alpha)."""
-    data = saved(Image.new("RGBA", (8, 8)), "TIFF")
+    image = Image.new("RGBA", (8, 8))
+    data = saved(before, "TIFF", save_all=True, append_images=[image]) if before else saved(image, "TIFF")
     entry = struct.pack("<HHI", 338, 3, 1)
     assert data.count(entry) == 1
     at = data.index(entry) + len(entry)
@@ -74,6 +75,15 @@ def test_a_fourth_channel_that_is_not_transparency_is_refused(saved):
         decode(with_extra_samples(saved, 0))
     with pytest.raises(UnsupportedImage, match="5 channels"):
         decode(channels_tiff(5))
+
+
+@pytest.mark.parametrize(("meaning", "words"), [(0, "only 3 are colours"), (1, "straight")])
+def test_a_later_page_is_refused_for_its_own_channels(saved, meaning, words):
+    data = with_extra_samples(saved, meaning, before=Image.new("RGB", (8, 8)))
+    assert decode(data, frame=0).alpha is None
+    with pytest.raises(UnsupportedImage, match=words):
+        decode(data, frame=1)
+    assert decode(with_extra_samples(saved, 2, before=Image.new("RGB", (8, 8))), frame=1).alpha is not None
 
 
 def test_transparency_multiplied_into_the_colours_is_refused(saved):
