@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from imaging.codec import png, tiff
 from imaging.codec.exif import without_location
+from imaging.codec.xmp import names_place
 from imaging.errors import ImageTooLarge, UnsupportedImage
 from imaging.picture import Format, Metadata, Picture
 
@@ -141,13 +142,13 @@ def kept(metadata: Metadata, keep: Keep) -> Metadata:
         return metadata
     if keep == "none":
         return Metadata(icc=metadata.icc, chunks=tuple(chunk for chunk in metadata.chunks if chunk[0] in png.COLOUR))
-    located = metadata.xmp is not None and (b"GPS" in metadata.xmp or b"geo:" in metadata.xmp)
+    located = metadata.xmp is not None and names_place(metadata.xmp)
     return Metadata(
         icc=metadata.icc,
         exif=metadata.exif and without_location(metadata.exif),
         xmp=None if located else metadata.xmp,
         dpi=metadata.dpi,
-        chunks=metadata.chunks,
+        chunks=png.without_texts(metadata.chunks),
     )
 
 

@@ -12,7 +12,8 @@ Chunk = tuple[bytes, bytes]
 
 _SIGNATURE_LENGTH = 8
 COLOUR = {b"gAMA", b"cHRM", b"sRGB", b"cICP"}
-_TEXT = {b"tEXt", b"zTXt", b"iTXt", b"tIME"}
+_TEXT = {b"tEXt", b"zTXt", b"iTXt"}
+_TIME = b"tIME"
 _XMP = b"XML:com.adobe.xmp\0"  # an iTXt that the codec library understands and writes itself
 _STANDARD_GAMMA = 45455
 
@@ -31,8 +32,15 @@ def chunks(data: bytes) -> Iterator[Chunk]:
 def carried(data: bytes) -> tuple[Chunk, ...]:
     """The chunks to be handed on to a restored PNG."""
     return tuple(
-        (kind, body) for kind, body in chunks(data) if kind in COLOUR or (kind in _TEXT and not body.startswith(_XMP))
+        (kind, body)
+        for kind, body in chunks(data)
+        if kind in COLOUR or kind == _TIME or (kind in _TEXT and not body.startswith(_XMP))
     )
+
+
+def without_texts(carried_chunks: Iterable[Chunk]) -> tuple[Chunk, ...]:
+    """All but texts, which may say anything: a place, or all of EXIF (ImageMagick's "Raw profile type exif")."""
+    return tuple(chunk for chunk in carried_chunks if chunk[0] not in _TEXT)
 
 
 def frames(data: bytes) -> int:

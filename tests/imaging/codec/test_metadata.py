@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
-from imaging.codec import Format, decode, encode, probe
+from imaging.codec import Format, decode, encode, png, probe
 from imaging.errors import UnsupportedImage
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><note/></x:xmpmeta>'
@@ -172,3 +172,17 @@ def test_where_it_was_taken_or_all_metadata_can_be_left_out_but_not_the_profile(
     assert "xmp" not in bare.info
     assert b"Maker" not in encode(picture, keep="none")
     assert placeless.info["icc_profile"] == bare.info["icc_profile"] == icc
+
+
+def test_texts_of_a_png_are_left_out_with_the_place_for_they_may_name_it(photo, saved, opened):
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Comment", "taken at 48.2 N 16.37 E")
+    texts.add_text("Raw profile type exif", "\nexif\n      8\n4750534c61746974", zip=True)
+    texts.add_itxt("Title", "Herrengasse 3")
+    texts.add(b"tIME", bytes([7, 228, 1, 2, 3, 4, 5]))
+    texts.add(b"gAMA", (45_455).to_bytes(4, "big"))
+    picture = decode(saved(photo, "PNG", pnginfo=texts))
+    kinds = {kind for kind, _ in png.chunks(encode(picture, keep="no-location"))}
+    assert {b"tIME", b"gAMA"} <= kinds
+    assert not {b"tEXt", b"zTXt", b"iTXt"} & kinds
+    assert b"48.2 N" in encode(picture)
