@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+
+_ROWS_AT_ONCE: Final = 64
 
 
 def fill_transparent(pixels: Array, alpha: Array) -> Array:
@@ -13,6 +18,7 @@ def fill_transparent(pixels: Array, alpha: Array) -> Array:
 
     Push-pull over a pyramid (Gortler et al. 1996): each level averages 2 x 2 pixels by their alpha, and holes take the
     colour of the next coarser level. Shapes (H, W, C) and (H, W); without any visible pixel nothing changes.
+    Takes about 17 bytes a pixel of three channels besides what it is given.
     """
     if not alpha.any():
         return pixels
@@ -21,15 +27,37 @@ def fill_transparent(pixels: Array, alpha: Array) -> Array:
 
 def _pull(colour: Array, weight: Array) -> Array:
     """Colours without holes: where weight is 0, those of the next coarser level. Some weight is not 0."""
-    rows, columns = np.nonzero(weight <= 0)
-    if rows.size == 0:
+    if weight.min() > 0:
         return colour
-    coarse_weight = _sum_of_quads(weight[..., None])
-    coarse = _sum_of_quads(colour * weight[..., None])
-    np.divide(coarse, coarse_weight, out=coarse, where=coarse_weight > 0)
+    coarse, coarse_weight = _halved(colour, weight)
+    coarse = _pull(coarse, coarse_weight)
     filled = colour.copy()
-    filled[rows, columns] = _pull(coarse, np.minimum(coarse_weight[..., 0], 1))[rows // 2, columns // 2]
+    for rows in _bands(len(colour)):
+        nearby = coarse[rows.start // 2 : (rows.stop + 1) // 2].repeat(2, axis=0).repeat(2, axis=1)
+        hole = (weight[rows] <= 0)[..., None]
+        np.copyto(filled[rows], nearby[: len(hole), : weight.shape[1]], where=hole)
     return filled
+
+
+def _halved(colour: Array, weight: Array) -> tuple[Array, Array]:
+    """The mean colours of 2 x 2 pixels by their weight, and these weights' sum, at most 1."""
+    height, width, channels = colour.shape
+    coarse = np.empty(((height + 1) // 2, (width + 1) // 2, channels), dtype=np.float32)
+    coarse_weight = np.empty(coarse.shape[:2], dtype=np.float32)
+    for rows in _bands(height):
+        half = slice(rows.start // 2, (rows.stop + 1) // 2)
+        share = weight[rows, :, None]
+        total = _sum_of_quads(share)
+        np.divide(_sum_of_quads(colour[rows] * share), total, out=coarse[half], where=total > 0)
+        coarse[half][total[..., 0] <= 0] = 0
+        np.minimum(total[..., 0], 1, out=coarse_weight[half])
+    return coarse, coarse_weight
+
+
+def _bands(height: int) -> Iterator[slice]:
+    """All rows, an even number at once but for the last, so that what is made of them stays small."""
+    for top in range(0, height, _ROWS_AT_ONCE):
+        yield slice(top, min(top + _ROWS_AT_ONCE, height))
 
 
 def _sum_of_quads(values: Array) -> Array:

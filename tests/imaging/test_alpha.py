@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,25 @@ def test_each_side_takes_its_own_colour():
     filled = fill_transparent(pixels, alpha)
     assert np.array_equal(filled[5, 8], [1, 0, 0])
     assert np.array_equal(filled[5, -9], [0, 0, 1])
+
+
+def test_filling_takes_little_more_memory_than_the_picture():
+    side = 1024
+    pixels, alpha = np.zeros((side, side, 3), np.float32), np.zeros((side, side), np.float32)
+    alpha[5, 5] = 1
+    tracemalloc.start()
+    try:
+        fill_transparent(pixels, alpha)
+        assert tracemalloc.get_traced_memory()[1] <= 20 * side * side
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (63, 5), (64, 6), (65, 7), (130, 129), (193, 3)])
+def test_a_pixel_far_from_all_others_gives_its_colour_to_the_whole_picture(size):
+    pixels, alpha = np.zeros((*size, 3), np.float32), np.zeros(size, np.float32)
+    pixels[-1, -1], alpha[-1, -1] = (0.5, 0.25, 1), 0.125
+    assert np.array_equal(fill_transparent(pixels, alpha), np.broadcast_to(pixels[-1, -1], pixels.shape))
 
 
 @pytest.mark.parametrize("alpha", [0, 1])
