@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from io import SEEK_END
 from itertools import islice
 from mmap import ACCESS_READ, mmap
@@ -23,7 +23,6 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _WORDS = {5: 4, 10: 4}  # a rational is two 4-byte words; every other type is one word
 _LONG = 4
 MAX_POINTER = 2**32 - 2**20  # a pointer to a directory of EXIF has 32 bits
-_PIXEL_SCALE, _TIE_POINTS, _TRANSFORMATION = 33550, 33922, 34264
 
 DAMAGE = (struct.error, IndexError, KeyError, ValueError)
 
@@ -182,25 +181,6 @@ def _rewritten(data: bytes, tags: Iterable[Tag]) -> tuple[_Layout, bytes, int]:
 def as_file(tags: Iterable[Tag]) -> bytes:
     """A TIFF that holds tags and no picture: what an EXIF block is."""
     return appended(b"II*\0" + struct.pack("<IHI", 8, 0, 0), tags)
-
-
-def enlarged(tags: tuple[Tag, ...], scale: int) -> tuple[Tag, ...]:
-    """GeoTIFF's tags for the picture enlarged by `scale`: its pixels cover less ground each.
-
-    OGC GeoTIFF 1.1: the tie points' raster coordinates grow, ModelPixelScale shrinks, and so do the first two columns
-    of ModelTransformation.
-    """
-    factors: dict[int, list[float]] = {
-        _PIXEL_SCALE: [1 / scale, 1 / scale, 1],
-        _TIE_POINTS: [scale, scale, 1, 1, 1, 1],
-        _TRANSFORMATION: [1 / scale, 1 / scale, 1, 1],
-    }
-    return tuple(_multiplied(tag, factors[tag.number]) if tag.number in factors else tag for tag in tags)
-
-
-def _multiplied(tag: Tag, factors: list[float]) -> Tag:
-    values = np.frombuffer(tag.value, dtype="<f8")
-    return replace(tag, value=(values * np.resize(factors, values.size)).tobytes())
 
 
 def _entries(data: bytes, layout: _Layout, offset: int) -> tuple[int, int]:

@@ -8,8 +8,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging import geography
 from imaging.alpha import enlarge, fill_transparent
-from imaging.directories import Tag, enlarged
+from imaging.directories import Tag
 
 Array = NDArray[np.float32]
 
@@ -63,7 +64,7 @@ class Metadata:
 
     def enlarged(self, scale: int) -> Metadata:
         """Of the same picture with sides `scale` times as long."""
-        return replace(self, geography=enlarged(self.geography, scale))
+        return replace(self, geography=geography.enlarged(self.geography, scale))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from imaging import directories
 from imaging.directories import EXIF, GPS, Allowance, Tag
 from imaging.errors import BadImage, UnsupportedImage
+from imaging.geography import KEYS, PIXEL_SCALE, RPC, TIE_POINTS, TRANSFORMATION
 
 _NEW_SUBFILE_TYPE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES, _DNG_VERSION = 254, 262, 277, 338, 50706
 _STRUCTURE = frozenset({_NEW_SUBFILE_TYPE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES, _DNG_VERSION})
@@ -14,8 +15,8 @@ _STRUCTURE_BYTES = 2**20  # of them all; a page's are some ten
 _COLOURS = {0: 1, 1: 1, 3: 1, 5: 4}  # by photometric interpretation: white is zero, black is zero, palette, CMYK
 # Description, maker, model, software, date, artist, host computer, copyright, and the directories EXIF and GPS.
 _DESCRIPTION = frozenset({270, 271, 272, 305, 306, 315, 316, 33432, EXIF, GPS})
-# GeoTIFF's model and keys, GDAL's metadata and value for no data.
-_GEOGRAPHY = frozenset({33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113})
+# GeoTIFF's model and keys, RPCs, GDAL's metadata and value for no data.
+_GEOGRAPHY = frozenset({PIXEL_SCALE, TIE_POINTS, TRANSFORMATION, KEYS, 34736, 34737, RPC, 42112, 42113})
 _EXIF_SIGNATURE = b"Exif\0\0"
 
 
