@@ -7,7 +7,7 @@ the next one. A value that does not fit its entry lies elsewhere. Some values ar
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import SEEK_END
 from itertools import islice
@@ -21,7 +21,7 @@ EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965
 _POINTERS = {EXIF, GPS, INTEROPERABILITY}
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _WORDS = {5: 4, 10: 4}  # a rational is two 4-byte words; every other type is one word
-_LONG = 4
+_SHORT, _LONG = 3, 4
 MAX_POINTER = 2**32 - 2**20  # a pointer to a directory of EXIF has 32 bits
 
 DAMAGE = (struct.error, IndexError, KeyError, ValueError)
@@ -176,6 +176,27 @@ def _rewritten(data: bytes, tags: Iterable[Tag]) -> tuple[_Layout, bytes, int]:
     tail = _Tail(len(data))
     start = _write(tail, layout, tags, entries, following)
     return layout, bytes(tail.written), start
+
+
+def overwritten(data: bytes, values: Mapping[int, int]) -> bytes:
+    """The same TIFF, in which single integers of its first directory and of EXIF's are others; none is added.
+
+    Raises one of DAMAGE.
+    """
+    layout, out = _Layout.of(data), bytearray(data)
+    if layout.big:
+        raise ValueError("EXIF is no BigTIFF")
+    size = layout.entry_size
+    offsets = [struct.unpack_from(layout.offset, data, layout.first)[0]]
+    for offset in offsets:
+        first, count = _entries(data, layout, offset)
+        for at in range(first, first + count * size, size):
+            number, kind, several, value = struct.unpack_from(layout.order + "HHII", data, at)
+            if number in values and kind in (_SHORT, _LONG) and several == 1:
+                struct.pack_into(layout.order + "HHII", out, at, number, _LONG, 1, values[number])
+            elif number == EXIF and len(offsets) == 1:
+                offsets.append(value)
+    return bytes(out)
 
 
 def as_file(tags: Iterable[Tag]) -> bytes:

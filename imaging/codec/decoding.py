@@ -8,7 +8,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from imaging.codec import png, tiff
+from imaging.codec import png, tiff, xmp
 from imaging.codec.exif import resolution
 from imaging.codec.header import Header, Limits, check, open_header, reason
 from imaging.directories import Tag
@@ -91,7 +91,7 @@ def describe(header: Header, image: pyvips.Image, data: bytes, frame: int) -> Me
     def blob(field: str) -> bytes | None:
         return bytes(image.get(field)) if image.get_typeof(field) else None
 
-    exif = blob("exif-data")
+    exif, packet = blob("exif-data"), blob("xmp-data")
     geography: tuple[Tag, ...] = ()
     if header.format is Format.TIFF:
         page = tiff.facts(data).pages[frame]
@@ -101,7 +101,7 @@ def describe(header: Header, image: pyvips.Image, data: bytes, frame: int) -> Me
     return Metadata(
         icc=blob("icc-profile-data"),
         exif=exif,
-        xmp=blob("xmp-data"),
+        xmp=packet if packet is None or header.orientation == 1 else xmp.upright(packet),
         iptc=blob("iptc-data"),
         dpi=_dpi(header, image, data),
         chunks=png.carried(data) if header.format is Format.PNG else (),

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from imaging.codec import png, tiff
-from imaging.codec.exif import without_location
-from imaging.codec.xmp import names_place
+from imaging.codec import exif, png, tiff, xmp
 from imaging.errors import ImageTooLarge, UnsupportedImage
 from imaging.picture import Format, Metadata, Picture
 
@@ -55,7 +54,8 @@ def encode(
         raise ValueError(f"quality must be 1 to 100, not {quality}")
     refuse_loss(picture, format)
     depth = stored_depth(picture, format)
-    metadata = kept(picture.metadata, keep)
+    height, width = picture.pixels.shape[:2]
+    metadata = of_size(kept(picture.metadata, keep), width, height)
     image = _with_metadata(_to_image(picture, depth), metadata)
     options = _options(
         format,
@@ -142,13 +142,22 @@ def kept(metadata: Metadata, keep: Keep) -> Metadata:
         return metadata
     if keep == "none":
         return Metadata(icc=metadata.icc, chunks=tuple(chunk for chunk in metadata.chunks if chunk[0] in png.COLOUR))
-    located = metadata.xmp is not None and names_place(metadata.xmp)
+    located = metadata.xmp is not None and xmp.names_place(metadata.xmp)
     return Metadata(
         icc=metadata.icc,
-        exif=metadata.exif and without_location(metadata.exif),
+        exif=metadata.exif and exif.without_location(metadata.exif),
         xmp=None if located else metadata.xmp,
         dpi=metadata.dpi,
         chunks=png.without_texts(metadata.chunks),
+    )
+
+
+def of_size(metadata: Metadata, width: int, height: int) -> Metadata:
+    """The same metadata of a picture with these sides; EXIF and XMP told those before turning or enlarging."""
+    return replace(
+        metadata,
+        exif=metadata.exif and exif.of_size(metadata.exif, width, height),
+        xmp=metadata.xmp and xmp.of_size(metadata.xmp, width, height),
     )
 
 

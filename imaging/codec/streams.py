@@ -23,6 +23,7 @@ from imaging.codec.encoding import (
     Keep,
     as_stored,
     kept,
+    of_size,
     refuse_loss,
     stored_depth,
 )
@@ -139,7 +140,7 @@ def write(
     like = Picture(_WITHOUT_PIXELS, depth=max(depth, 8), metadata=metadata)
     refuse_loss(like, Format.TIFF)
     depth = stored_depth(like, Format.TIFF)
-    metadata = kept(metadata, keep)
+    metadata = of_size(kept(metadata, keep), width, height)
     blobs = ((_XMP, metadata.xmp), (_IPTC, metadata.iptc))
     imwrite(
         path,

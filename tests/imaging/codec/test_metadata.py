@@ -116,6 +116,39 @@ def test_a_png_keeps_its_xmp(photo, saved, opened):
     assert written.text["XML:com.adobe.xmp"] == XMP.decode()
 
 
+def measured(width, height, orientation=1):
+    """EXIF and XMP that tell a size, twice each, and an orientation."""
+    tags = exif(orientation)
+    tags[ExifTags.Base.ImageWidth], tags[ExifTags.Base.ImageLength] = width, height
+    inner = tags.get_ifd(ExifTags.IFD.Exif)
+    inner[ExifTags.Base.ExifImageWidth], inner[ExifTags.Base.ExifImageHeight] = width, height
+    packet = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:D tiff:Orientation="{orientation}" tiff:ImageWidth="{width}" ' + (
+        f'exif:PixelYDimension = "{height}"><exif:PixelXDimension>{width}</exif:PixelXDimension></r:D></x:xmpmeta>'
+    )
+    return tags, packet.encode()
+
+
+@pytest.mark.parametrize("format", HOLD_EXIF)
+def test_exif_and_xmp_tell_the_size_and_orientation_of_the_picture_they_are_in(saved, opened, photo, format):
+    tags, packet = measured(52, 37, orientation=6)
+    if format == "TIFF":
+        tags[ExifTags.Base.XMLPacket] = packet
+    if format == "AVIF":  # turned by a property of its own
+        tags[ExifTags.Base.Orientation] = 1
+    data = saved(photo, format, exif=tags.tobytes(), **({"xmp": packet} if format in ("JPEG", "WEBP") else {}))
+    picture = decode(data)
+    twice = picture.restored(picture.pixels.repeat(2, axis=0).repeat(2, axis=1))
+    written = opened(encode(twice))
+    width, height = (104, 74) if format == "AVIF" else (74, 104)
+    assert written.size == (width, height)
+    told = written.getexif()
+    inner = told.get_ifd(ExifTags.IFD.Exif)
+    assert (told.get(ExifTags.Base.ImageWidth, width), told.get(ExifTags.Base.ImageLength, height)) == written.size
+    assert (inner[ExifTags.Base.ExifImageWidth], inner[ExifTags.Base.ExifImageHeight]) == written.size
+    if "xmp" in written.info:
+        assert written.info["xmp"].strip(b"\0 \n") == measured(width, height)[1]
+
+
 def test_a_profile_crosses_over_to_another_kind_of_file(photo, saved, opened, icc):
     picture = decode(saved(photo, "PNG", icc_profile=icc))
     for format in Format:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from imaging.codec.xmp import names_place
+from imaging.codec.xmp import names_place, of_size, upright
 
 
 def packet(properties):
@@ -45,3 +45,9 @@ def test_a_packet_without_one_does_not(properties):
 
 def test_a_packet_of_wide_characters_is_taken_to_name_one():
     assert names_place(packet('dc:title="A walk"').decode().encode("utf-16"))
+
+
+def test_numbers_are_replaced_where_they_stand_and_nothing_else():
+    told = b"<a tiff:Orientation='8' tiff:ImageLength=\"30\" x:OrientationNote='8'><exif:PixelXDimension> 20 <"
+    assert upright(told) == told.replace(b"n='8'", b"n='1'", 1)
+    assert of_size(told, 7, 1000) == told.replace(b'"30"', b'"1000"').replace(b"> 20 <", b"> 7 <")
