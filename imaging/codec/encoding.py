@@ -88,9 +88,17 @@ def refuse_loss(picture: Picture, format: Format, scale: int = 1) -> None:
             "Ask for PNG, TIFF or JPEG.",
             format=format,
         )
-    gamma = png.unusual_gamma(picture.metadata.chunks)
-    if format is not Format.PNG and gamma is not None and icc is None:
+    if format is not Format.PNG and icc is None:
+        _refuse_numbers(picture.metadata.chunks)
+
+
+def _refuse_numbers(chunks: tuple[png.Chunk, ...]) -> None:
+    """Raise UnsupportedImage for what a PNG says of its colours by numbers."""
+    gamma, words = png.unusual_gamma(chunks), png.unusual_colours(chunks)
+    if gamma is not None:
         raise UnsupportedImage(f"Only a PNG can hold this picture's gamma of {gamma}. Ask for PNG.", gamma=gamma)
+    if words:
+        raise UnsupportedImage(f"Only a PNG can hold this picture's colours, with {words}. Ask for PNG.", colours=words)
 
 
 def refuse_shape(format: Format, height: int, width: int, *, alpha: bool) -> None:

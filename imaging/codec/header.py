@@ -8,7 +8,8 @@ from typing import Any
 
 import pyvips
 
-from imaging.codec import png, tiff, webp
+from imaging.codec import avif, png, tiff, webp
+from imaging.codec.code_points import unusual
 from imaging.codec.signature import sniff
 from imaging.errors import BadImage, ImageTooLarge, UnsupportedImage
 from imaging.picture import Format
@@ -114,6 +115,8 @@ def open_header(data: bytes, frame: int = 0, path: Path | None = None, **options
     except pyvips.Error as error:
         raise BadImage(f"This {format.label} cannot be read: {reason(error)}", format=format) from error
     _refuse_what_is_no_picture(format, image)
+    if format is Format.AVIF and not image.get_typeof("icc-profile-data"):
+        _refuse_other_colours(data)
     orientation = image.get("orientation") if image.get_typeof("orientation") else 1
     width, height = (image.height, image.width) if orientation >= 5 else (image.width, image.height)
     header = Header(
@@ -201,6 +204,16 @@ def _refuse_what_is_no_picture(format: Format, image: pyvips.Image) -> None:
             f"This {name} holds {image.bands} channels ({image.interpretation}). Taken are grey and RGB, with or "
             "without transparency.",
             channels=image.bands,
+        )
+
+
+def _refuse_other_colours(data: bytes) -> None:
+    """An AVIF's colour space, told by numbers, does not come back: its colours would be taken for sRGB's."""
+    code_points = avif.code_points(data)
+    if code_points and (words := unusual(*code_points)):
+        raise UnsupportedImage(
+            f"This AVIF's colours have {words}, which would be lost. Convert it to sRGB, or give it a colour profile.",
+            code_points=code_points,
         )
 
 

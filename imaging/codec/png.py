@@ -5,8 +5,11 @@ PNG Specification, third edition: a chunk is length (4 bytes), type (4), data, C
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Iterable, Iterator
+
+from imaging.codec.code_points import unusual
 
 Chunk = tuple[bytes, bytes]
 
@@ -16,6 +19,7 @@ _TEXT = {b"tEXt", b"zTXt", b"iTXt"}
 _TIME = b"tIME"
 _XMP = b"XML:com.adobe.xmp\0"  # an iTXt that the codec library understands and writes itself
 _STANDARD_GAMMA = 45455
+_PRIMARIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)  # white, red, green, blue of sRGB, x and y each
 
 
 def chunks(data: bytes) -> Iterator[Chunk]:
@@ -65,6 +69,22 @@ def unusual_gamma(carried_chunks: Iterable[Chunk]) -> float | None:
     if {b"sRGB", b"cICP"} & kinds.keys() or abs(gamma - _STANDARD_GAMMA) <= 500:
         return None
     return gamma / 100_000
+
+
+def unusual_colours(carried_chunks: Iterable[Chunk]) -> str | None:
+    """What the file says of its colours, by numbers, that is not as in sRGB, in words; None where nothing is.
+
+    Third edition, 4.3: cICP goes before sRGB, and that before cHRM.
+    """
+    kinds = dict(carried_chunks)
+    if len(code_points := kinds.get(b"cICP", b"")) == 4:
+        return unusual(code_points[0], code_points[1])
+    primaries = kinds.get(b"cHRM", b"")
+    if b"sRGB" in kinds or len(primaries) != 32:
+        return None
+    stated = struct.unpack(">8I", primaries)
+    near = all(abs(one - other) <= 500 for one, other in zip(stated, _PRIMARIES, strict=True))
+    return None if near else "primaries of its own (cHRM)"
 
 
 def with_chunks(data: bytes, added: Iterable[Chunk], dropped: Iterable[bytes] = ()) -> bytes:

@@ -123,6 +123,7 @@ def refused() -> Iterator[Sample]:
     yield "PNG, animated", plain(frames[0], "PNG", **several)
     yield "WebP, animated", plain(frames[0], "WEBP", **several)
     yield "AVIF, animated", plain(frames[0], "AVIF", **several)
+    yield "AVIF, HDR without a profile", _of_colours(plain(rgb, "AVIF"), primaries=9, transfer=16)
     yield "TIFF, several pages", plain(frames[0], "TIFF", **several)
     yield "TIFF, CMYK", plain(rgb.convert("CMYK"), "TIFF")
     yield "TIFF, floating point", plain(rgb.convert("F"), "TIFF")
@@ -143,6 +144,11 @@ def refused() -> Iterator[Sample]:
 
 def _padded(jpeg):
     return jpeg[:-2] + bytes(16) + jpeg[-2:]
+
+
+def _of_colours(avif, primaries, transfer):
+    at = avif.index(b"colrnclx") + 8
+    return avif[:at] + struct.pack(">HH", primaries, transfer) + avif[at + 4 :]
 
 
 def _extra_sample(meaning):
