@@ -101,7 +101,7 @@ class Flow:
         """The next rows of the picture, continued by reflection to the right and at the bottom."""
         strip, layout = self.strips[PICTURE], self.layout
         if strip.stop < layout.height:
-            read = self.rows(strip.stop, min(strip.stop + ROWS_AT_ONCE, layout.height))
+            read = self._rows(strip.stop, min(strip.stop + ROWS_AT_ONCE, layout.height))
             wide = np.empty((len(read), layout.extent[1], self.in_channels), dtype=read.dtype)
             wide[:, : layout.width] = read
             wide[:, layout.width :] = read[:, _reflected(layout.width, layout.extent[1])]
@@ -111,6 +111,13 @@ class Flow:
             strip.read(row[None], int(source), 0)
         continued: Array = missing
         return continued
+
+    def _rows(self, top: int, bottom: int) -> Array:
+        """The picture's rows, checked: fewer than asked for would be waited for without end."""
+        read = self.rows(top, bottom)
+        if read.ndim != 3 or read.shape[:2] != (bottom - top, self.layout.width):
+            raise ValueError(f"rows {top} to {bottom} of {self.layout.width} pixels were asked for, given {read.shape}")
+        return read
 
     def _advance(self, place: int) -> Array:
         """Compute a stage's next row of tiles: the rows of its map that this row of tiles answers for."""

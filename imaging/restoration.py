@@ -44,13 +44,15 @@ def restore(
         (scale * H, scale * W, C') float32, not clipped.
 
     Raises:
-        ValueError: the picture has another size or other channels than plan and network.
+        ValueError: the picture has another size or other channels than plan and network, or `batch` is below 1.
         Cancelled: `cancelled` said so.
         OutOfMemory: not even one tile fits.
         InvalidResult: `run` answered with the wrong shape or with values that are not finite.
     """
     in_channels = image.shape[2] if in_channels is None else in_channels
     _check(image, plan, in_channels)
+    if batch < 1:
+        raise ValueError(f"at least one tile at once, not {batch}")
     restored: Array | None = None
     tiles, done = plan.positions, 0
     while done < len(tiles):

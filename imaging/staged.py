@@ -29,12 +29,17 @@ def restore(
 
     `runs` computes each stage by its name.
     """
+    height, width, channels = image.shape
+    if (height, width) != (layout.height, layout.width):
+        raise ValueError(
+            f"the layout is for {layout.width} x {layout.height} pixels, the picture has {width} x {height}"
+        )
     restored = stream(
         lambda top, bottom: image[top:bottom],
         runs,
         layout,
         batch=batch,
-        channels=image.shape[2],
+        channels=channels,
         in_channels=in_channels,
         on_progress=on_progress,
         cancelled=cancelled,
@@ -78,10 +83,16 @@ def stream(
 
     Yields:
         The restored rows from the top, (rows, scale * W, C') float32, not clipped.
+
+    Raises:
+        ValueError: `rows` gives others than were asked for, the network takes other channels, or `batch` is below 1.
+        Cancelled, OutOfMemory, InvalidResult: as `imaging.restoration.restore`.
     """
     in_channels = channels if in_channels is None else in_channels
     if channels not in (1, in_channels):
         raise ValueError(f"the network takes {in_channels} channels, the picture has {channels}")
+    if batch < 1:
+        raise ValueError(f"at least one tile at once, not {batch}")
     flow = Flow(
         rows,
         runs,

@@ -172,6 +172,12 @@ def test_a_plan_for_another_size_or_a_network_of_other_channels_is_refused():
         restore(picture(40, 40), identity, plan(40, 40, tile=16, halo=4, lattice=8), in_channels=1)
 
 
+@pytest.mark.parametrize("batch", [0, -1])
+def test_less_than_one_tile_at_once_is_refused(batch):
+    with pytest.raises(ValueError, match=f"at least one tile at once, not {batch}"):
+        restore(picture(40, 40), identity, plan(40, 40, tile=16, halo=4, lattice=8), batch=batch)
+
+
 def test_the_picture_is_only_read():
     image = picture(40, 40)
     image.flags.writeable = False

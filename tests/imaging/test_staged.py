@@ -189,3 +189,25 @@ def test_a_grey_picture_stays_grey_in_a_colour_network():
 def test_a_runner_that_answers_nonsense_is_caught(answer):
     with pytest.raises(InvalidResult, match="half answered"):
         restore(picture(40, 40), RUNS | {"half": answer}, cut(40, 40))
+
+
+@pytest.mark.parametrize("planned", [(24, 40), (48, 40), (40, 24), (40, 48)])
+def test_a_layout_for_another_size_is_refused(planned):
+    with pytest.raises(
+        ValueError, match=f"the layout is for {planned[1]} x {planned[0]} pixels, the picture has 40 x 40"
+    ):
+        restore(picture(40, 40), RUNS, cut(*planned))
+
+
+@pytest.mark.parametrize("given", [np.s_[:0], np.s_[:1], np.s_[:, 1:]])
+def test_a_source_that_gives_other_rows_than_were_asked_for_is_refused(given):
+    image = picture(40, 40)
+    rows = stream(lambda top, bottom: image[top:bottom][given], RUNS, cut(40, 40), channels=3)
+    with pytest.raises(ValueError, match="rows 0 to 40 of 40 pixels were asked for"):
+        list(rows)
+
+
+@pytest.mark.parametrize("batch", [0, -1])
+def test_less_than_one_tile_at_once_is_refused(batch):
+    with pytest.raises(ValueError, match=f"at least one tile at once, not {batch}"):
+        restore(picture(40, 40), RUNS, cut(40, 40), batch=batch)
