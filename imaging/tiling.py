@@ -161,8 +161,9 @@ def plan(
     A picture smaller than a tile: with `fixed` the runner takes this one shape only, so the tile is filled up with the
     picture's reflection. To the network that is not the picture's end but more picture, so what it answers within its
     contamination distance of that side is not what it answers for the picture. Hence two tiles: one begins at the
-    picture's beginning, one ends at its end, and each answers for its own half. Without `fixed` (a runner that takes
-    any multiple of the lattice) the tile shrinks to the picture along that side; one tile does it, and exactly.
+    picture's beginning, one ends where its continuation to the lattice ends, and each answers for its own half of that;
+    of a picture that lies in the first half alone there is one tile. Without `fixed` (a runner that takes any multiple
+    of the lattice) the tile shrinks to the picture along that side; one tile does it, and exactly.
 
     Args:
         height: the picture's height, at least 1.
@@ -207,10 +208,12 @@ def _axis(size: int, tile: int, halo: int, lattice: int, fixed: bool) -> Axis:
     if tile == 0 or extent == tile or (extent < tile and not fixed):
         return Axis(size, extent, extent, (0,), (), 0)
     if extent < tile:
-        if halo == 0 or size == 1:  # nothing beyond a tile's rim matters, or there is nothing to share out
+        if halo == 0 or size <= max(
+            extent // 2, 1
+        ):  # nothing beyond a rim matters, or nothing is left for a second tile
             return Axis(size, extent, tile, (0,), (), 0)
         origins: tuple[int, ...] = (0, extent - tile)
-        cuts: tuple[int, ...] = (min(extent // 2, size - 1),)
+        cuts: tuple[int, ...] = (extent // 2,)
     else:
         stride = (tile - 2 * halo) // lattice * lattice
         origins = (*range(0, extent - tile, stride), extent - tile)

@@ -81,6 +81,18 @@ def test_a_picture_smaller_than_the_tile_has_both_its_borders_at_a_rim_of_a_tile
     assert len(shrunk) == 1
 
 
+@pytest.mark.parametrize("size", range(1, 65))
+def test_a_pixel_of_a_picture_smaller_than_the_tile_lies_half_the_padded_picture_from_where_its_tile_goes_on(size):
+    axis = plan(size, 64, tile=128, halo=16, lattice=64).rows
+    assert axis.extent == 64
+    assert len(axis.origins) == (1 if size <= 32 else 2)
+    _, stop = axis.reach(0)
+    assert axis.extent - stop >= 32 - axis.ramp
+    if size > 32:
+        start, _ = axis.reach(1)
+        assert start >= 32 - axis.ramp
+
+
 def test_tile_zero_is_the_whole_picture_padded_once():
     cut = plan(37, 50, tile=0, halo=99, lattice=8)
     assert cut.tile_shape == (40, 56)
