@@ -27,10 +27,14 @@ Mode = Literal["whole", "staged", "bounded"]
 
 
 def mode(course: Course) -> Mode:
-    """What a course amounts to; all but `bounded` is exact."""
-    if len(course) == 1:
-        return "whole"
-    return "staged" if isinstance(course, Layout) else "bounded"
+    """What a course amounts to; all but `bounded` is exact.
+
+    One tile that is filled up is not the whole picture: to the network more picture follows where the picture ends.
+    """
+    if isinstance(course, Layout):
+        return "whole" if len(course) == 1 else "staged"
+    filled = any(axis.extent < axis.tile for axis in (course.rows, course.columns))
+    return "bounded" if filled or len(course) > 1 else "whole"
 
 
 def tile_units(course: Course) -> float:
