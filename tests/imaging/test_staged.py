@@ -74,17 +74,17 @@ def test_a_halo_too_short_by_one_pixel_shows():
 
 def test_rows_come_out_from_the_top_while_rows_go_in_and_few_are_held():
     height = 1600
-    image, events, held = picture(height, 40), [], []
+    image, events, held, budget = picture(height, 40), [], [], Budget(2**20)
 
     def rows(top, bottom):
         events.append(("in", bottom))
         return image[top:bottom]
 
     parts = []
-    for part in stream(rows, RUNS, cut(height, 40), channels=3):
+    for part in stream(rows, RUNS, cut(height, 40), channels=3, budget=budget):
         parts.append(part)
         events.append(("out", sum(map(len, parts))))
-        held.append(events[-1][1])
+        held.append(budget.held_bytes)
     assert np.array_equal(np.concatenate(parts), untiled(image))
     ahead = [
         bottom - max([done for kind, done in events[:n] if kind == "out"], default=0)
@@ -92,6 +92,9 @@ def test_rows_come_out_from_the_top_while_rows_go_in_and_few_are_held():
         if kind == "in"
     ]
     assert max(ahead) <= 6 * 32  # what is read is used soon
+    assert (
+        max(held) <= 6 * 32 * 48 * 3 * 4
+    )  # and let go soon, with the maps made of it; a row is 48 pixels with its padding
     assert [top for kind, top in events if kind == "in"] == sorted({top for kind, top in events if kind == "in"})
 
 
