@@ -28,6 +28,12 @@ def offset(pattern: str | None, native: str | None) -> tuple[int, int]:
     return (red // 2 + ours // 2) % 2, (red + ours) % 2
 
 
+def places(indices: NDArray[np.intp], begun: int, size: int) -> NDArray[np.intp]:
+    """Which of `size` rows or columns stand at places of the mosaic that is begun so many earlier (`begun_earlier`)."""
+    found: NDArray[np.intp] = np.minimum(np.abs(indices - begun), size - 1)
+    return found
+
+
 def begun_earlier(mosaic: Array, rows: int, columns: int) -> Array:
     """The mosaic (H, W, 1) with so many rows and columns before its first, reflected, so that each has its own filters.
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging import mosaic
 from imaging.errors import Cancelled, InvalidResult, OutOfMemory
 from imaging.tiling import Plan
 
@@ -92,11 +93,24 @@ def _check(image: Array, plan: Plan, in_channels: int) -> None:
         raise ValueError(f"the network takes {in_channels} channels, the picture has {channels}")
 
 
-def read(image: Array, plan: Plan, positions: list[tuple[int, int]], in_channels: int) -> Array:
-    """Tiles at `positions` as `run` takes them: (N, in_channels, T, T), contiguous; beyond the picture, reflected."""
+def read(
+    image: Array,
+    plan: Plan,
+    positions: list[tuple[int, int]],
+    in_channels: int,
+    *,
+    begun: tuple[int, int] = (0, 0),
+) -> Array:
+    """Tiles at `positions` as `run` takes them: (N, in_channels, T, T), contiguous; beyond the picture, reflected.
+
+    Of a mosaic, `plan` may be for the one that is begun so many rows and columns earlier (`mosaic.begun_earlier`).
+    """
+    height, width = image.shape[:2]
     batch = np.empty((len(positions), in_channels, *plan.tile_shape), dtype=np.float32)
     for tile, (row, column) in zip(batch, positions, strict=True):
-        pixels = _pick(image, plan.rows.source(row), plan.columns.source(column))
+        rows = mosaic.places(plan.rows.source(row), begun[0], height)
+        columns = mosaic.places(plan.columns.source(column), begun[1], width)
+        pixels = _pick(image, rows, columns)
         tile[:] = pixels.transpose(2, 0, 1)  # one grey channel spreads over all of in_channels
     return batch
 

@@ -165,8 +165,8 @@ class Engine:
         """The network's answers for some of a picture's tiles: (N, C', scale * T, scale * T). Raises as `restore`."""
         self._check(image.shape[2])
         run = self._runner(self.backend, plan.tile_shape[0])
-        whole = mosaic.begun_earlier(image, *mosaic.offset(pattern, self.manifest.pattern))
-        return run(read(whole, plan, positions, self.manifest.in_channels))
+        begun = mosaic.offset(pattern, self.manifest.pattern)
+        return run(read(image, plan, positions, self.manifest.in_channels, begun=begun))
 
     def _passable(self, course: Course, height: int, width: int) -> Course:
         """The course itself, or one through segments for a picture of this size where it needs a graph that is gone."""

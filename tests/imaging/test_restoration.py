@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from imaging.errors import Cancelled, InvalidResult, OutOfMemory
-from imaging.restoration import restore
+from imaging.mosaic import begun_earlier
+from imaging.restoration import read, restore
 from imaging.tiling import plan
 
 RANDOM = np.random.default_rng(7)
@@ -176,6 +177,16 @@ def test_a_plan_for_another_size_or_a_network_of_other_channels_is_refused():
 def test_less_than_one_tile_at_once_is_refused(batch):
     with pytest.raises(ValueError, match=f"at least one tile at once, not {batch}"):
         restore(picture(40, 40), identity, plan(40, 40, tile=16, halo=4, lattice=8), batch=batch)
+
+
+@pytest.mark.parametrize("begun", [(0, 0), (0, 1), (1, 0), (1, 1)])
+@pytest.mark.parametrize("sides", [(1, 1), (1, 40), (7, 5), (33, 40)])
+def test_tiles_of_a_mosaic_begun_earlier_are_read_from_the_mosaic_itself(begun, sides):
+    image = picture(*sides, 1)
+    earlier = begun_earlier(image, *begun)
+    cut = plan(*earlier.shape[:2], tile=16, halo=4, lattice=2)
+    tiles = read(image, cut, cut.positions, 1, begun=begun)
+    assert np.array_equal(tiles, read(earlier, cut, cut.positions, 1))
 
 
 def test_the_picture_is_only_read():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -141,6 +142,21 @@ def test_a_mosaic_of_every_pattern_goes_through_a_network_of_one(tmp_path: Path,
         np.testing.assert_array_equal(colours[block][..., "rgb".index(colour)], mosaic[block][..., 0])
     tiles = engine.restore_tiles(mosaic, plan, plan.positions, pattern=pattern)
     assert all(tile.any(axis=(1, 2)).all() for tile in tiles)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_of_a_mosaic_only_the_tiles_that_are_asked_for_are_read(tmp_path: Path, pattern: str) -> None:
+    fields = {"task": "demosaic", "in_channels": 1, "pattern": "rggb"}
+    engine = Engine(Artifact(tmp_path, ladder(64, **fields)), load=lambda *_, **__: sorter)
+    mosaic = np.zeros((1500, 1500, 1), dtype=np.float32)
+    plan = engine.chart(1500, 1500, pattern=pattern)
+    engine.restore_tiles(mosaic, plan, plan.positions[:1], pattern=pattern)
+    tracemalloc.start()
+    try:
+        engine.restore_tiles(mosaic, plan, plan.positions[:1], pattern=pattern)
+        assert tracemalloc.get_traced_memory()[1] < mosaic.nbytes / 10
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_picture_with_colours_is_no_mosaic(tmp_path: Path) -> None:
