@@ -17,6 +17,8 @@ from typing import cast
 
 import numpy as np
 
+from imaging.allowance import Allowance
+
 EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965
 _POINTERS = {EXIF, GPS, INTEROPERABILITY}
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -25,31 +27,6 @@ _SHORT, _LONG = 3, 4
 MAX_POINTER = 2**32 - 2**20  # a pointer to a directory of EXIF has 32 bits
 
 DAMAGE = (struct.error, IndexError, KeyError, ValueError)
-
-
-@dataclass
-class Allowance:
-    """What may still be read of one file. Directories and values may overlap, so its length bounds neither.
-
-    The defaults are some times what a thousand pages with all their overviews need.
-
-    Attributes:
-        directories: how many, those of EXIF and GPS included.
-        entries: in all of them.
-        value_bytes: of the tags that are wanted.
-    """
-
-    directories: int = 10_000
-    entries: int = 250_000
-    value_bytes: int = 2**26
-
-    def spend(self, *, directories: int = 0, entries: int = 0, value_bytes: int = 0) -> None:
-        """Take off what is about to be read. Raises ValueError where it is too much."""
-        self.directories -= directories
-        self.entries -= entries
-        self.value_bytes -= value_bytes
-        if min(self.directories, self.entries, self.value_bytes) < 0:
-            raise ValueError("its directories hold more than any picture's do")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imaging import directories
-from imaging.directories import EXIF, GPS, Allowance, Tag
+from imaging.allowance import Allowance
+from imaging.directories import EXIF, GPS, Tag
 from imaging.errors import BadImage, UnsupportedImage
 from imaging.geography import KEYS, PIXEL_SCALE, RPC, TIE_POINTS, TRANSFORMATION
 
