@@ -28,7 +28,8 @@ class Card:
         weights, sha256: file in models/weights and its digest.
         default: whether the task uses it when no model is named.
         scale: output side over input side.
-        recipe: training recipe; `unseam train` with it makes the weight again.
+        recipe: training recipe; `unseam train` with it makes a weight of this kind. What this one went through, perhaps
+            in several goes, training/LOG.md tells.
         data, commit, license_note: what it was trained on, by which code, and on what terms.
         began_from: name and version of the weight that its run began with, if any.
         halo: input pixels around a tile's core that keep tiled pictures within half an LSB of untiled ones, or come as
