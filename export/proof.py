@@ -134,8 +134,11 @@ def _check(candidate: Candidate, backend: Backend, found: Figures, inputs: Tiles
 def _runner(backend: Backend, candidate: Candidate, threads: int) -> Runner | None:
     """The backend's runner; None for an engine that was built here, as proof, but has no GPU to run on."""
     if backend not in ENGINES:
-        path = candidate.weights if backend == "torch" and candidate.weights else candidate.graph
-        return runners.load(backend, path, threads=threads)
+        if backend == "torch" and candidate.weights:
+            # Where the service would run it: compiled, with our kernel.
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+            return runners.load(backend, candidate.weights, device=device, threads=threads)
+        return runners.load(backend, candidate.graph, threads=threads)
     try:
         return runners.load(backend, candidate.graph, device="cuda")
     except EngineError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from export.manifest import File, ManifestError
 from export.runners import BackendError, Runner
 from export.staged import open_runs
 from imaging import flow, mosaic, staged
-from imaging.errors import UnsupportedImage
+from imaging.errors import OutOfMemory, UnsupportedImage
 from imaging.restoration import Run, read, restore
 from imaging.stages import Layout
 from imaging.tiling import Plan
@@ -80,7 +80,8 @@ class Engine:
         """Load what pictures will need and run it once, on the smallest tile; returns seconds per tile unit.
 
         Where pictures go through segments, larger tiles of the whole network are left until one is asked for: on a CPU
-        they would take most of the memory of a server at rest.
+        they would take most of the memory of a server at rest. On a GPU a full batch is run as well: a runtime may make
+        itself ready for its size, which takes too long within a job.
         """
         manifest, description = self.manifest, in_segments(self._artifact, self.backend)
         for side in manifest.tiles[:1] if description else manifest.tiles:
@@ -90,6 +91,9 @@ class Engine:
             run(tile)
             seconds = time.perf_counter() - start
             units = side**2 / TILE_UNIT_PIXELS
+            if self._options.batch > 1 and self._options.device != "cpu":
+                with suppress(OutOfMemory):  # pictures then go in smaller ones
+                    run(np.repeat(tile, self._options.batch, axis=0))
         if description:
             course = description.layout(side, side)
             self._segmented.runs(course)  # opens them, which is no part of the time

@@ -1,4 +1,7 @@
-"""The torch network itself, for hosts that have torch: compiled on a GPU, plain on the CPU.
+"""The torch network itself, for hosts that have torch: on a GPU with our Triton kernel, plain on the CPU.
+
+On a GPU the whole network is compiled too, for pictures that take it in one pass. Segments are not: their maps have
+the picture's size, and each size would be compiled anew.
 
 The weights file is self-contained: its safetensors header names the network and holds its hyper-parameters.
 """
@@ -6,8 +9,9 @@ The weights file is self-contained: its safetensors header names the network and
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Final, cast
 
@@ -16,12 +20,14 @@ import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from export.fold import fold
 from export.manifest import Precision
 from export.precision import lower
 from export.runners import BackendError, Runner, cuda_index
 from export.subject import Subject, make_config
+from export.swap import swap
 from imaging.errors import DeviceLost, OutOfMemory
 from imaging.flow import Run
 from models import build
@@ -30,6 +36,8 @@ from models.segments import Segment, SegmentedNetwork
 
 # The CPU's allocator has no error class of its own: what it says on Linux, and on Windows.
 _NO_MEMORY: Final = ("can't allocate memory", "not enough memory")
+# Of one function, and networks share theirs: every network, side and kind of batch takes one. Beyond it all is eager.
+_COMPILATIONS: Final = 256
 
 
 def save(subject: Subject, path: Path, precision: Precision = "fp32") -> None:
@@ -42,11 +50,27 @@ def save(subject: Subject, path: Path, precision: Precision = "fp32") -> None:
 def load(path: Path, *, device: str = "cpu", threads: int | None = None) -> Runner:
     """Build the network; tiles of any multiple of its lattice. See `export.runners.load`."""
     network = _network(path, device, threads)
-    compute = torch.compile(network.restore, dynamic=False) if device != "cpu" else network.restore
+    compute = network.restore if device == "cpu" else compiled(network.restore)
 
     def run(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         with _running():
             return compute(torch.from_numpy(tiles).to(device)).float().cpu().numpy()
+
+    return run
+
+
+def compiled(restore: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """`restore` by torch.compile: for each side of tiles once for a single tile and once for all larger batches.
+
+    Where a batch is computed in parts to bound the memory, its size is compiled on its own.
+    """
+    compute = torch.compile(restore, dynamic=False)
+
+    def run(tiles: Tensor) -> Tensor:
+        if len(tiles) > 1:
+            torch._dynamo.maybe_mark_dynamic(tiles, 0)
+        with torch._dynamo.config.patch(recompile_limit=_COMPILATIONS):  # here: settings are each thread's own
+            return compute(tiles)
 
     return run
 
@@ -66,7 +90,17 @@ def _network(path: Path, device: str, threads: int | None) -> RestorationNetwork
         torch.backends.cudnn.allow_tf32 = False  # by default convolutions, and they alone, round to TF32
     if threads is not None:
         torch.set_num_threads(threads)
-    return lower(fold(read(path)), precision(path)).to(device)
+    network = lower(fold(read(path)), precision(path))
+    return (swap(network, "triton") if device != "cpu" and _has_kernel() else network).to(device)
+
+
+def _has_kernel() -> bool:
+    """Whether Triton is here; imports our kernel now, for torch.compile cannot trace its making."""
+    try:
+        import_module("models.semanir.triton_attention")
+    except ModuleNotFoundError:
+        return False
+    return True
 
 
 def segment_runs(network: SegmentedNetwork) -> Mapping[str, Run]:

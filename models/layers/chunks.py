@@ -33,5 +33,8 @@ def chunks(count: int, elements: int, most: int) -> Iterator[slice]:
         yield slice(None)  # a graph takes any number of things
         return
     step = max(1, most // elements)
+    if count <= step:
+        yield slice(None)  # no loop: one over a number that torch.compile leaves open would fix it
+        return
     for start in range(0, count, step):
         yield slice(start, start + step)

@@ -49,7 +49,8 @@ def settled(scores: Tensor, chosen: Tensor, magnitude: Callable[[], Tensor]) -> 
         chosen: (..., k), k >= 1, indices of the largest scores.
         magnitude: gives (..., 1), how large a row's scores are if nothing in them cancels: rounding is relative to it.
     """
-    watch = _watch.get()
+    # A compiled network is not watched: its answers are compared with those of one that is.
+    watch = None if torch.compiler.is_compiling() else _watch.get()
     if watch is None or chosen.shape[-1] == scores.shape[-1]:
         return chosen
     weakest = scores.gather(-1, chosen).amin(dim=-1, keepdim=True)

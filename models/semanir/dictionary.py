@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -29,18 +29,32 @@ class Dictionary:
 
     keys: Tensor
     window: Size
+    # A cached_property takes a lock, at which torch.compile would break the graph.
+    _made: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def penalty(self) -> Tensor:
         """What is added to the score of token i and key j: 0 where i lists j, else MASKED; (G, N, N)."""
+        return self._once("penalty", self._penalty)
+
+    @property
+    def offsets(self) -> Tensor:
+        """Where each pair's entry lies in a flat table of (2h-1) * (2w-1) offsets: (G, N, k)."""
+        return self._once("offsets", self._offsets)
+
+    def _once(self, name: str, make: Callable[[], Tensor]) -> Tensor:
+        """What `make` gives, kept for the other layers that share this dictionary."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
+
+    def _penalty(self) -> Tensor:
         groups, tokens, _ = self.keys.shape
         column = torch.where(self.keys == EMPTY, tokens, self.keys)  # empty places fall into a column that is cut off
         penalty = torch.full((groups, tokens, tokens + 1), MASKED, device=self.keys.device)
         return penalty.scatter(-1, column, 0.0)[..., :tokens]
 
-    @cached_property
-    def offsets(self) -> Tensor:
-        """Where each pair's entry lies in a flat table of (2h-1) * (2w-1) offsets: (G, N, k)."""
+    def _offsets(self) -> Tensor:
         h, w = self.window
         token = torch.arange(h * w, device=self.keys.device)[:, None]
         key = self.keys.clamp(min=0)

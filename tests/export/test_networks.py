@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import onnxruntime as ort
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounter
 
 from export import parity, runners, to_onnx, to_tensorrt
 from export.fold import fold
 from export.manifest import Precision
+from export.runners.torch import compiled
 from export.swap import swap
 from models import build
 from models.network import RestorationNetwork
@@ -71,6 +74,20 @@ def test_the_graph_is_the_network(network: RestorationNetwork, graph: Path) -> N
 def test_tensorrt_takes_the_graph(graph: Path) -> None:
     trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
     assert len(to_tensorrt.build(trt, graph)) > 10_000
+
+
+def test_torch_compiles_it_as_one_graph_for_one_tile_and_one_for_all_batches(
+    network: RestorationNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = CompileCounter()
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, fullgraph=True, backend=counter))
+    torch.compiler.reset()
+    restore = compiled(network.restore)
+    with torch.inference_mode():
+        for batch in (1, 2, 3, 5):
+            tiles = torch.rand(batch, network.in_channels, TILE, TILE)
+            assert torch.equal(restore(tiles), network.restore(tiles))
+    assert counter.frame_count == 2
 
 
 @pytest.mark.parametrize(("precision", "least_db"), [("fp16", 55), ("bf16", 45)])

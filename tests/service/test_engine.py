@@ -75,6 +75,21 @@ def test_an_engine_restores_a_picture_and_reports_each_batch(tmp_path: Path) -> 
     assert max(batches) == 4
 
 
+@pytest.mark.parametrize(("device", "batches"), [("cpu", [1]), ("cuda", [1, 4])])
+def test_warming_runs_a_full_batch_on_a_gpu(tmp_path: Path, device: str, batches: list[int]) -> None:
+    seen: list[int] = []
+
+    def at_most_two(tiles: np.ndarray) -> np.ndarray:
+        seen.append(len(tiles))
+        if len(tiles) > 2:
+            raise OutOfMemory("full")
+        return 1 - tiles
+
+    artifact = Artifact(tmp_path, ladder(64))
+    Engine(artifact, Options(device=device, batch=4), load=lambda *_, **__: at_most_two).warm()
+    assert seen == batches
+
+
 def test_a_batch_that_does_not_fit_is_reported_and_halved(tmp_path: Path) -> None:
     def at_most_two(tiles: np.ndarray) -> np.ndarray:
         if len(tiles) > 2:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -12,6 +15,8 @@ from export import runners
 from export.runners import torch as backend
 from export.subject import Subject
 from imaging.errors import DeviceLost, OutOfMemory
+from models.semanir.attention import KeySemanticAttention
+from models.semanir.model import Config, SemanIR
 
 TILE = 64
 
@@ -55,13 +60,47 @@ def test_a_full_memory_and_a_lost_gpu_are_imagings_errors(
         assert type(caught.value) is expected
 
 
-@pytest.mark.parametrize("load", [runners.load, lambda _, path, device: backend.load_segments(path, device=device)])
-def test_on_cuda_convolutions_compute_in_float32(
-    weights: Path, load: Callable[..., object], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def moved(monkeypatch: pytest.MonkeyPatch) -> list[torch.nn.Module]:
+    """The networks that were moved to a device: there seems to be a GPU, and all stays on the CPU, uncompiled."""
+    networks: list[torch.nn.Module] = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.nn.Module, "to", lambda self, _: self)
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, _: networks.append(self) or self)
     monkeypatch.setattr(torch, "compile", lambda compute, **_: compute)
+    return networks
+
+
+LOADS = [backend.load, backend.load_segments]
+
+
+@pytest.mark.parametrize("load", LOADS)
+def test_on_cuda_convolutions_compute_in_float32(
+    weights: Path, load: Callable[..., object], moved: list[torch.nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    load("torch", weights, device="cuda:0")
+    load(weights, device="cuda:0")
     assert not torch.backends.cudnn.allow_tf32
+
+
+@pytest.mark.parametrize("load", LOADS)
+@pytest.mark.parametrize(
+    ("device", "triton", "expected"), [("cuda:0", True, "triton"), ("cuda:0", False, "mask"), ("cpu", True, "mask")]
+)
+def test_key_semantic_attention_takes_our_kernel_on_cuda_where_triton_is(
+    subject: Subject,
+    tmp_path: Path,
+    moved: list[torch.nn.Module],
+    monkeypatch: pytest.MonkeyPatch,
+    load: Callable[..., object],
+    device: str,
+    triton: bool,
+    expected: str,
+) -> None:
+    config = Config(dim=16, num_heads=(2,), down=((1,),), window_size=8, top_k=9, train_top_k=(), bias_hidden=8)
+    backend.save(replace(subject, model=SemanIR(config), network="semanir"), tmp_path / "weights.safetensors")
+    module = "models.semanir.triton_attention"
+    monkeypatch.setitem(sys.modules, module, ModuleType(module) if triton else None)
+    load(tmp_path / "weights.safetensors", device=device)
+    (network,) = moved
+    found = {part.implementation for part in network.modules() if isinstance(part, KeySemanticAttention)}
+    assert found == {expected}

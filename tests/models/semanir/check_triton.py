@@ -3,6 +3,7 @@
 TRITON_INTERPRET counts when Triton is imported, and the test session may have imported it.
 
 check_triton.py cpu|cuda        {"float32": largest error, "float16": ...}
+check_triton.py network         {"eager": largest error against `mask`, "compiled": in one graph}
 check_triton.py compile SM ...  {"sm_...": bytes of PTX, ...}
 """
 
@@ -13,9 +14,11 @@ import sys
 
 import torch
 
+from export.swap import swap
 from models.semanir import triton_kernel
 from models.semanir.attention import attend
 from models.semanir.dictionary import most_similar
+from models.semanir.model import Config, SemanIR
 from models.semanir.triton_attention import attend_listed
 from models.semanir.triton_kernel import WARPS, blocks, kernel, packed
 
@@ -70,8 +73,28 @@ def compile_for(architecture: int) -> int:
     return len(compiled.asm["ptx"])
 
 
-if sys.argv[1] == "compile":
-    result: dict[str, float] = {f"sm_{number}": compile_for(int(number)) for number in sys.argv[2:]}
+def in_a_network() -> dict[str, float]:
+    """A whole SemanIR of one layer, also as a single graph of torch.compile's: nothing of it falls back to eager."""
+    torch.manual_seed(0)
+    config = Config(dim=16, num_heads=(2,), down=((1,),), window_size=8, top_k=9, train_top_k=(), bias_hidden=8)
+    network = SemanIR(config).eval()
+    with torch.inference_mode():
+        for parameter in network.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape)
+        fused, tiles = swap(network, "triton"), torch.rand(1, 3, 16, 16)
+        expected = network.restore(tiles)
+        compiled = torch.compile(fused.restore, fullgraph=True, backend="aot_eager")
+        return {
+            name: (restore(tiles) - expected).abs().max().item()
+            for name, restore in (("eager", fused.restore), ("compiled", compiled))
+        }
+
+
+result: dict[str, float]
+if sys.argv[1] == "network":
+    result = in_a_network()
+elif sys.argv[1] == "compile":
+    result = {f"sm_{number}": compile_for(int(number)) for number in sys.argv[2:]}
 else:
     if sys.argv[1] == "cpu":
         triton_kernel.BLOCK_KEYS = 4  # several blocks of keys in a small case: the interpreter is slow

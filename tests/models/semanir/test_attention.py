@@ -71,6 +71,13 @@ def test_the_triton_kernel_agrees_with_gather_under_its_interpreter() -> None:
     assert errors["float16"] <= 2e-3
 
 
+def test_a_network_with_the_kernel_is_the_one_without_and_compiles_to_one_graph() -> None:
+    pytest.importorskip("triton", reason="triton is not installed")
+    errors = run_check("network", TRITON_INTERPRET="1")
+    assert set(errors) == {"eager", "compiled"}
+    assert max(errors.values()) <= 1e-5
+
+
 @pytest.mark.gpu
 def test_the_triton_kernel_agrees_with_gather_on_the_card() -> None:
     if not torch.cuda.is_available():
