@@ -14,6 +14,7 @@ import torch
 from torch._dynamo.testing import CompileCounter
 
 from export import parity, runners, to_onnx, to_tensorrt
+from export.divergence import graph_outputs, layer_outputs
 from export.fold import fold
 from export.manifest import Precision
 from export.runners.torch import compiled
@@ -69,6 +70,13 @@ def test_the_graph_is_the_network(network: RestorationNetwork, graph: Path) -> N
     expected = parity.expected(network, inputs)
     assert expected.answers.std() > 0.1
     assert parity.compare(expected, runners.load("onnx", graph, threads=1), inputs).max_abs <= 1e-5
+
+
+def test_every_layer_is_found_in_the_graph_by_its_name(network: RestorationNetwork, graph: Path) -> None:
+    inputs = parity.tiles(TILE, network.in_channels)[:1]
+    expected = layer_outputs(fold(network), inputs)
+    lost = expected.keys() - graph_outputs(graph, list(expected), inputs)
+    assert {name for name in lost if ".bias" not in name} == set()  # position biases become constants
 
 
 def test_tensorrt_takes_the_graph(graph: Path) -> None:
