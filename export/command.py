@@ -146,8 +146,10 @@ def _own(args: argparse.Namespace, request: Request) -> tuple[str, Outcome]:
         raise UsageError("--checkpoint exports that network alone: leave out the names, --all and --missing")
     if absent := [f"--{option}" for option in ("network", "config", "task") if not getattr(args, option)]:
         raise UsageError(f"--checkpoint needs {' and '.join(absent)} as well")
-    from export import subject
+    from export import subject, tasks
 
+    if args.task not in tasks.known():
+        _say(args, f"{args.task} is a task of your own; the shipped ones are {', '.join(tasks.known())}")
     own = subject.from_checkpoint(args.checkpoint, args.network, args.config, args.task, args.name)
     name = own.name  # checked: it becomes a part of paths
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from export import tasks
 from export.checkpoint import fill
 from export.manifest import NAME, file_sha256
 from models import build, registry
@@ -76,12 +77,14 @@ def from_checkpoint(checkpoint: Path, network: str, config: str, task: str, name
         name: of the artifact; by default the checkpoint's file name.
 
     Raises:
-        SubjectError, BuildError, CheckpointError: something is missing or does not fit; the message says what.
+        SubjectError, BuildError, CheckpointError, TaskError: something is missing or does not fit; the message says
+            what.
     """
     name = name or checkpoint.stem
     _check_names(name, task)
     named = config in build.configs(network)
     made = build.create(network, config) if named else _made(network, read_config(network, Path(config)))
+    tasks.check(made, task)
     fill(made, network, checkpoint)
     return Subject(
         model=made.eval(),

@@ -15,6 +15,7 @@ from export import manifest as manifests
 from export import subject as subjects
 from export.checkpoint import CheckpointError
 from export.subject import Subject, SubjectError
+from export.tasks import TaskError
 from export.to_onnx import ExportError
 from models import registry
 from models.network import RestorationNetwork
@@ -141,6 +142,20 @@ def test_a_name_that_cannot_be_is_refused_before_any_folder_is_touched(
     with pytest.raises(SubjectError, match="is no name for a network"):
         export(*own, "--name", name)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_network_that_cannot_do_its_task_is_refused_before_the_work(own: list[str], tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match="upscale enlarges, and this network has scale 1"):
+        export(*own, "--task", "upscale")
+    assert not (tmp_path / "artifacts").exists()
+
+
+def test_a_task_that_no_shipped_network_has_is_taken_and_said_to_be_new(
+    own: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(artifact, "make", lambda *_: None)  # as if it were there
+    assert export(*own, "--task", "denoize") == 0
+    assert "denoize is a task of your own; the shipped ones are deblur, defocus," in capsys.readouterr().out
 
 
 def test_weights_of_another_configuration_are_refused(own: list[str], tmp_path: Path) -> None:
