@@ -37,12 +37,17 @@ Through = Callable[[Run, Plan], Run]  # puts something around the network for on
 
 @dataclass(frozen=True)
 class Options:
-    """How engines run on this host: see `service.settings.Settings`, whose fields these are."""
+    """How engines run on this host: see `service.settings.Settings`, whose fields these are.
+
+    Attributes:
+        torch: whether torch may be among the backends where none is named; it may not in a process that serves HTTP.
+    """
 
     backend: str | None = None
     device: str = "cpu"
     threads: int | None = None
     batch: int = 1
+    torch: bool = True
 
 
 class Engine:
@@ -213,6 +218,9 @@ class Engine:
         wanted = (self._options.backend,) if self._options.backend else self.manifest.backends
         faults = []
         for backend in wanted:
+            if backend == "torch" and not self._options.torch:
+                faults.append("torch runs in workers alone")
+                continue
             try:
                 self._runner(backend, self.manifest.tiles[0])
             except BackendError as error:

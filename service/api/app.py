@@ -26,7 +26,7 @@ from service.jobs.inference import Inference, Load
 from service.jobs.pace import Pace
 from service.jobs.redis_queue import RedisQueue
 from service.metrics import Metrics
-from service.settings import Settings
+from service.settings import InvalidSettings, Settings
 
 DESCRIPTION: Final = """
 Restores pictures with trained networks, whatever their size, without seams.
@@ -44,7 +44,15 @@ def create(settings: Settings, catalogue: Catalogue, load: Load = runners.load) 
         settings: of this process.
         catalogue: the networks to serve.
         load: makes runners; for tests, which have networks of their own.
+
+    Raises InvalidSettings where this process would have to compute with torch, which takes its memory and its threads
+    and whose crash would take the API along.
     """
+    if settings.backend == "torch" and not settings.redis_url:
+        raise InvalidSettings(
+            "UNSEAM_BACKEND=torch computes in workers alone: set UNSEAM_REDIS_URL and start unseam worker, "
+            "or leave UNSEAM_BACKEND out"
+        )
     metrics = Metrics()
     limits = Limits(max_bytes=settings.max_body_bytes, max_pixels=settings.max_pixels, max_side=settings.max_side)
 
@@ -94,6 +102,6 @@ def _queue(
     if settings.redis_url:
         return RedisQueue(settings, blobs.connect(settings.blobs), metrics)
     pace = Pace()
-    options = Options(settings.backend, settings.device, settings.threads, settings.batch)
+    options = Options(settings.backend, settings.device, settings.threads, settings.batch, torch=False)
     inference = Inference(catalogue, options, metrics=metrics, pace=pace, fixed_batch=settings.fixed_batch, load=load)
     return EmbeddedQueue(settings, inference, pace, limits, metrics)

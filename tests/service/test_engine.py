@@ -90,6 +90,14 @@ def test_warming_runs_a_full_batch_on_a_gpu(tmp_path: Path, device: str, batches
     assert seen == batches
 
 
+def test_where_torch_may_not_run_the_next_backend_is_taken(tmp_path: Path) -> None:
+    artifact = Artifact(tmp_path, ladder(64, backends=("torch", "onnx")))
+    assert Engine(artifact, Options(torch=False), load=lambda *_, **__: Inverter()).backend == "onnx"
+    artifact = Artifact(tmp_path, ladder(64, backends=("torch",)))
+    with pytest.raises(BackendError, match="torch runs in workers alone"):
+        Engine(artifact, Options(torch=False), load=lambda *_, **__: Inverter())
+
+
 def test_a_batch_that_does_not_fit_is_reported_and_halved(tmp_path: Path) -> None:
     def at_most_two(tiles: np.ndarray) -> np.ndarray:
         if len(tiles) > 2:

@@ -18,6 +18,7 @@ from service_bench import inverted, pixels, png
 
 from imaging import quality
 from imaging.codec import decode
+from service import cli
 
 DATA = Path(os.environ.get("UNSEAM_DATA", ROOT.parent / "shared" / "data"))
 CURL = "curl --fail --silent --data-binary @rainy.png 'http://localhost:8000/restore?task=derain' -o clean.png"
@@ -45,6 +46,16 @@ def test_curl_restores_a_picture_and_sigterm_ends_the_server_cleanly(tmp_path: P
     assert process.returncode in (0, -signal.SIGTERM)
     assert "Traceback" not in log
     assert list(spool.iterdir()) == []
+
+
+def test_a_server_without_workers_does_not_compute_with_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("UNSEAM_ARTIFACTS", str(onnx_inverter.write(tmp_path / "artifacts")))
+    monkeypatch.setenv("UNSEAM_BACKEND", "torch")
+    assert cli.main(["serve", "--port", "0"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("unseam serve: UNSEAM_BACKEND=torch computes in workers alone: set UNSEAM_REDIS_URL")
 
 
 def test_behind_a_proxy_that_takes_a_path_off_addresses_begin_with_it(tmp_path: Path) -> None:
