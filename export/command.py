@@ -59,7 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how graphs compute key-semantic attention (default: whatever is fastest here); operator leaves it to the"
         " engine: our plugin in TensorRT, the body that the graph brings elsewhere",
     )
-    parser.add_argument("--artifacts", type=Path, help="folder to write to (default $UNSEAM_ARTIFACTS, or ./artifacts)")
+    parser.add_argument(
+        "--artifacts", type=Path, help="folder to write to (default: the first of $UNSEAM_ARTIFACTS, or ./artifacts)"
+    )
     parser.add_argument("--jobs", type=int, metavar="N", help="networks at once (default: as cores and memory bear)")
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     own = parser.add_argument_group("a network of your own")

@@ -13,8 +13,8 @@ from filelock import FileLock, Timeout
 
 
 def default_root() -> Path:
-    """The folder of artifacts: `$UNSEAM_ARTIFACTS`, or `artifacts` in the working directory."""
-    return Path(os.environ.get("UNSEAM_ARTIFACTS") or "artifacts")
+    """The folder to write artifacts to: the first of `$UNSEAM_ARTIFACTS`, or `artifacts` in the working directory."""
+    return Path(next(filter(None, os.environ.get("UNSEAM_ARTIFACTS", "").split(os.pathsep)), "artifacts"))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Self
 
 from export import manifest as manifests
 from export import staged as segments
-from export.manifest import Manifest
+from export.manifest import Manifest, ManifestError
 from export.staged import Staged
 from imaging.mosaic import PATTERNS
 from service.errors import InvalidParameter
@@ -32,7 +32,7 @@ class Artifact:
 
 
 class Catalogue:
-    """The exported networks of one folder.
+    """The exported networks of one folder or several: the shipped ones in one, say, and one's own in another.
 
     Where several answer for a task, the default is the one whose manifest says so, then the smallest scale, then the
     first by name.
@@ -43,14 +43,18 @@ class Catalogue:
         self._by_name = {artifact.manifest.name: artifact for artifact in ordered}
 
     @classmethod
-    def read(cls, root: Path, *, one_pass: bool = False) -> Self:
-        """Read and check `root/*/manifest.json` and every file named there; with `one_pass`, leave segments aside.
+    def read(cls, *roots: Path, one_pass: bool = False) -> Self:
+        """Read and check every `root/*/manifest.json` and all files named there; with `one_pass`, leave segments aside.
 
-        Raises ManifestError if one was altered or is incomplete.
+        Raises ManifestError if one was altered or is incomplete, or if two have the same name.
         """
-        folders = sorted(path.parent for path in root.glob(f"[!.]*/{manifests.FILE_NAME}"))
-        artifacts = map(Artifact.read, folders)
-        return cls(replace(artifact, staged=None) for artifact in artifacts) if one_pass else cls(artifacts)
+        found: dict[str, Artifact] = {}
+        for folder in (path.parent for root in roots for path in sorted(root.glob(f"[!.]*/{manifests.FILE_NAME}"))):
+            artifact = Artifact.read(folder)
+            other = found.setdefault(artifact.manifest.name, artifact)
+            if other is not artifact:
+                raise ManifestError(f"{other.folder} and {folder} are both named {artifact.manifest.name}: remove one")
+        return cls(replace(artifact, staged=None) if one_pass else artifact for artifact in found.values())
 
     def __len__(self) -> int:
         return len(self._by_name)

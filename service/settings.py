@@ -5,6 +5,7 @@ Each is an environment variable with the prefix `UNSEAM_` (`UNSEAM_PORT=9000`).
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -37,7 +38,12 @@ class Settings(BaseSettings):
         description="path, such as /restoration, that a proxy in front takes off; addresses in answers begin with it",
     )
 
-    artifacts: Path = Field(Path("artifacts"), description="folder of exported networks")
+    # NoDecode: a list as PATH has it, not JSON.
+    artifacts: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (Path("artifacts"),),
+        min_length=1,
+        description="folders of exported networks, separated by colons as in PATH; exports are written to the first",
+    )
     backend: Backend | None = Field(
         None, description="runtime for every network; by default each manifest's own choice"
     )
@@ -108,6 +114,11 @@ class Settings(BaseSettings):
     api_keys: Annotated[tuple[KeyHash, ...], NoDecode] = Field(
         (), description="SHA-256 hashes of the keys that are let in, separated by commas; without any, everyone is"
     )
+
+    @field_validator("artifacts", mode="before")
+    @classmethod
+    def _folders(cls, value: object) -> object:
+        return tuple(map(Path, filter(None, value.split(os.pathsep)))) if isinstance(value, str) else value
 
     @field_validator("api_keys", mode="before")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -36,11 +37,13 @@ class Choices:
     keep: Keep = "all"
 
 
-def artifact(folder: Path, task: str, **wanted: Any) -> Artifact:
+def artifact(folders: Sequence[Path], task: str, **wanted: Any) -> Artifact:
     """The network for a task. Raises InvalidArgument where none is exported, InvalidParameter where none fits."""
-    catalogue = Catalogue.read(folder)
+    catalogue = Catalogue.read(*folders)
     if not len(catalogue):
-        raise InvalidArgument(f"there are no networks in {folder}/; make them with: unseam export --missing")
+        raise InvalidArgument(
+            f"there are no networks in {' or '.join(map(str, folders))}; make them with: unseam export --missing"
+        )
     return catalogue.find(task, **wanted)
 
 

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class NothingToServe(ServiceError, ValueError):  # noqa: N818 - named for what it is, as service.errors
-    """The folder of artifacts has none."""
+    """No folder of artifacts has any."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,9 +27,10 @@ def run(args: argparse.Namespace) -> int:
     for name in ("service", "uvicorn"):
         logging.getLogger(name).setLevel(logging.INFO)
     chosen = settings.read(host=args.host, port=args.port)
-    catalogue = Catalogue.read(chosen.artifacts, one_pass=chosen.one_pass)
+    catalogue = Catalogue.read(*chosen.artifacts, one_pass=chosen.one_pass)
     if not len(catalogue):
-        raise NothingToServe(f"there are no networks in {chosen.artifacts}/; make them with: unseam export --missing")
+        folders = " or ".join(map(str, chosen.artifacts))
+        raise NothingToServe(f"there are no networks in {folders}; make them with: unseam export --missing")
 
     from service.api.app import create
     from service.api.server import Server

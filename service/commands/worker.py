@@ -32,9 +32,10 @@ def run(args: argparse.Namespace, load: Callable[..., Any] | None = None) -> int
     chosen = settings.read(device=args.device, metrics_port=args.metrics_port)
     if chosen.redis_url is None:
         raise InvalidSettings("a worker needs UNSEAM_REDIS_URL; without Redis, unseam serve does the work itself")
-    catalogue = Catalogue.read(chosen.artifacts, one_pass=chosen.one_pass)
+    catalogue = Catalogue.read(*chosen.artifacts, one_pass=chosen.one_pass)
     if not len(catalogue):
-        raise NothingToServe(f"there are no networks in {chosen.artifacts}/; make them with: unseam export --missing")
+        folders = " or ".join(map(str, chosen.artifacts))
+        raise NothingToServe(f"there are no networks in {folders}; make them with: unseam export --missing")
 
     from prometheus_client import start_http_server
 

@@ -91,3 +91,9 @@ def test_the_folder_is_the_environments_or_artifacts(monkeypatch: pytest.MonkeyP
     assert storage.default_root() == Path("/somewhere")
     monkeypatch.delenv("UNSEAM_ARTIFACTS")
     assert storage.default_root() == Path("artifacts")
+
+
+@pytest.mark.parametrize(("folders", "first"), [("shipped:mine", "shipped"), (":mine", "mine"), ("", "artifacts")])
+def test_of_several_folders_the_first_is_written_to(monkeypatch: pytest.MonkeyPatch, folders: str, first: str) -> None:
+    monkeypatch.setenv("UNSEAM_ARTIFACTS", folders.replace(":", os.pathsep))
+    assert storage.default_root() == Path(first)

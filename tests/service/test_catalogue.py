@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx_inverter
 import pytest
 from service_bench import manifest
 
@@ -65,6 +66,15 @@ def test_a_folder_is_read_and_what_was_altered_is_refused(tmp_path: Path) -> Non
     (folder / "model.onnx").write_bytes(b"other")
     with pytest.raises(ManifestError, match=r"model\.onnx"):
         Catalogue.read(tmp_path)
+
+
+def test_networks_of_ones_own_are_served_beside_the_shipped_ones(tmp_path: Path) -> None:
+    shipped, mine = onnx_inverter.write(tmp_path / "shipped"), onnx_inverter.write(tmp_path / "mine")
+    with pytest.raises(ManifestError, match=r"shipped/inverter and .*mine/inverter are both named inverter"):
+        Catalogue.read(shipped, mine)
+    own = manifests.load(mine / "inverter")
+    manifests.save(own.model_copy(update={"name": "mine", "task": "my-task"}), mine / "inverter")
+    assert Catalogue.read(shipped, mine).tasks == ("derain", "my-task")
 
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,15 @@ def test_the_environment_is_read_and_arguments_go_before_it(monkeypatch: pytest.
     monkeypatch.setenv("UNSEAM_HOST", "0.0.0.0")
     monkeypatch.setenv("UNSEAM_ARTIFACTS", "/srv/networks")
     chosen = settings.read(host="127.0.0.2", port=None)
-    assert (chosen.port, chosen.host, chosen.artifacts) == (9000, "127.0.0.2", Path("/srv/networks"))
+    assert (chosen.port, chosen.host, chosen.artifacts) == (9000, "127.0.0.2", (Path("/srv/networks"),))
+
+
+def test_folders_of_networks_are_separated_as_in_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNSEAM_ARTIFACTS", os.pathsep.join(("shipped", "/srv/mine", "")))
+    assert settings.read().artifacts == (Path("shipped"), Path("/srv/mine"))
+    monkeypatch.setenv("UNSEAM_ARTIFACTS", os.pathsep)
+    with pytest.raises(InvalidSettings, match="UNSEAM_ARTIFACTS: "):
+        settings.read()
 
 
 def test_key_hashes_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
