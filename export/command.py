@@ -13,9 +13,9 @@ from typing import get_args
 from pydantic import TypeAdapter, ValidationError
 from tqdm import tqdm
 
-from export import artifact, several, storage
+from export import artifact, pictures, several, storage
 from export.artifact import Request
-from export.manifest import ENGINES, Attention, Backend, Manifest, Precision
+from export.manifest import ENGINES, Attention, Backend, Manifest, Parity, Precision
 from export.several import Outcome
 from models import registry
 
@@ -196,10 +196,17 @@ def _parity_table(done: Sequence[Manifest]) -> str:
         for tile, backend in ((tile, backend) for tile in one.tiles for backend in one.backends):
             row = measured.get((backend, tile))
             figures = (
-                f"{row.max_abs:13.1e}  {row.psnr_db:.0f} dB" if row else "        built, not run: there is no GPU here"
+                f"{row.max_abs:13.1e}  {row.psnr_db:.0f} dB{_left_out(row)}"
+                if row
+                else "        built, not run: there is no GPU here"
             )
             rows.append(f"{one.name:<{names}}  {one.precision:<4}  {tile:>4}  {backend:<12}  {figures}")
     return "\n".join(rows)
+
+
+def _left_out(row: Parity) -> str:
+    """What the largest error says nothing about, if that is anything."""
+    return f", near-ties decide {row.undecided:.0%} of a picture" if row.undecided else ""
 
 
 def _summary(manifest: Manifest, folder: Path) -> str:
@@ -207,8 +214,11 @@ def _summary(manifest: Manifest, folder: Path) -> str:
     rows = [f"{manifest.name} {manifest.version} {manifest.precision} -> {folder}/"]
     for one in manifest.parity:
         rows.append(
-            f"  {one.backend:<12} tile {one.tile:>4}   within {one.max_abs:.1e} of torch ({one.psnr_db:.0f} dB)"
+            f"  {one.backend:<12} tile {one.tile:>4}   within {one.max_abs:.1e} of torch ({one.psnr_db:.0f} dB"
+            f"{_left_out(one)})"
         )
+    shown = dict.fromkeys(pictures.described(tile, manifest.in_channels) for tile in manifest.tiles)
+    rows += [f"  compared on {what}" for what in shown]
     for timed in manifest.speed:
         rows.append(f"  {timed.backend:<12} tile {timed.tile:>4}   {timed.ms_per_tile:.0f} ms")
     for variant in manifest.variants:

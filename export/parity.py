@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,13 +47,20 @@ class Figures:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the torch network answers, (N, C, H, W), and which of these values no near-tie decides; None: all."""
+    """What every runtime has to answer.
+
+    Attributes:
+        answers: the torch network's, (N, C, H, W).
+        decided: which of these values no near-tie decides; None: all.
+        abreast: pictures side by side in each tile, of equal width; each is judged alone.
+    """
 
     answers: Tiles
     decided: NDArray[np.bool_] | None = None
+    abreast: int = 1
 
     def __getitem__(self, part: slice) -> Expected:
-        return Expected(self.answers[part], None if self.decided is None else self.decided[part])
+        return replace(self, answers=self.answers[part], decided=None if self.decided is None else self.decided[part])
 
 
 def tiles(side: int, channels: int) -> Tiles:
@@ -75,8 +83,8 @@ def answers(network: RestorationNetwork, inputs: Tiles) -> Tiles:
     return torch.cat(restored).numpy()
 
 
-def expected(network: RestorationNetwork, inputs: Tiles) -> Expected:
-    """What every runtime has to answer: the torch network's answers, and where they are decided.
+def expected(network: RestorationNetwork, inputs: Tiles, *, abreast: int = 1) -> Expected:
+    """What every runtime has to answer: the torch network's answers, and where they are decided; see `Expected`.
 
     Raises ExportError if they are not finite.
     """
@@ -85,11 +93,11 @@ def expected(network: RestorationNetwork, inputs: Tiles) -> Expected:
     if not np.isfinite(answered).all():
         raise ExportError("the network itself answers no numbers (NaN or infinity): are its weights whole?")
     if not selections.count:
-        return Expected(answered)
+        return Expected(answered, abreast=abreast)
     with watched(other_way=True):
         otherwise = answers(network, inputs)
     # To the bit: what no near-tie reaches was computed from the same numbers by the same operations.
-    return Expected(answered, answered == otherwise)
+    return Expected(answered, answered == otherwise, abreast)
 
 
 def compare(wanted: Expected, run: Callable[[Tiles], Tiles], inputs: Tiles) -> Figures:
@@ -99,15 +107,27 @@ def compare(wanted: Expected, run: Callable[[Tiles], Tiles], inputs: Tiles) -> F
 
 
 def difference(wanted: Expected, found: Tiles) -> Figures:
-    """Figures of two answers of equal shape; a value that is not finite counts as the largest error there is."""
+    """Figures of two answers of equal shape: of each the worst picture's, so that no easy one makes up for another.
+
+    A value that is not finite counts as the largest error there is.
+    """
     if wanted.answers.shape != found.shape or not np.isfinite(found).all():
         return Figures(float(np.finfo(np.float32).max), 0.0)
     error = np.abs(wanted.answers.astype(np.float64) - found)
+    decided = np.ones(error.shape, bool) if wanted.decided is None else wanted.decided
+    return worst(map(_figures, _pictures(error, wanted.abreast), _pictures(decided, wanted.abreast)))
+
+
+def _pictures(values: NDArray[Any], abreast: int) -> Iterator[NDArray[Any]]:
+    """(N, C, H, W) as its N * abreast pictures, (C, H, W / abreast), one wider where W is odd."""
+    for tile in values:
+        yield from np.array_split(tile, abreast, axis=-1)
+
+
+def _figures(error: NDArray[np.float64], decided: NDArray[np.bool_]) -> Figures:
     mean_square = float(np.mean(np.square(error)))
     psnr = PSNR_CAP_DB if mean_square == 0 else min(-10 * float(np.log10(mean_square)), PSNR_CAP_DB)
-    if wanted.decided is None:
-        return Figures(float(error.max()), psnr)
-    return Figures(float(error[wanted.decided].max(initial=0)), psnr, float(1 - wanted.decided.mean()))
+    return Figures(float(error[decided].max(initial=0)), psnr, float(1 - decided.mean()))
 
 
 def worst(figures: Iterable[Figures]) -> Figures:

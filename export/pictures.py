@@ -32,6 +32,13 @@ def photographs(count: int, side: int, channels: int) -> list[Picture]:
     return [_centre(path, side, channels) for path in chosen]
 
 
+def described(side: int, channels: int) -> str:
+    """What graphs of this size are compared on here, in words."""
+    if photographs(1, side, channels):
+        return "a photograph and noise"
+    return f"a generated picture and noise: UNSEAM_DATA has no photograph of {side} pixels"
+
+
 def dead_leaves(side: int, channels: int, seed: int = 0) -> Picture:
     """A picture (side, side, channels) of discs that hide one another, values 0..1.
 

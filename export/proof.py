@@ -72,7 +72,7 @@ def prove(
     """
     shape = candidate.tile, candidate.trained.in_channels
     inputs = parity.halved(*shape) if alone else parity.tiles(*shape)
-    wanted = parity.expected(candidate.trained, inputs)
+    wanted = parity.expected(candidate.trained, inputs, abreast=2 if alone else 1)
     rounding = _rounding(candidate, inputs, wanted)
     threads = torch.get_num_threads()
     figures, times = [], []
@@ -82,7 +82,7 @@ def prove(
         if run is None:
             continue
         found = parity.worst((rounding, parity.compare(wanted, run, inputs)))
-        _check(candidate, backend, found, inputs)
+        _check(candidate, backend, found, wanted, inputs)
         figures.append(Parity(backend=backend, tile=candidate.tile, **asdict(found)))
         if backend != "torch" and not alone:
             milliseconds = 1e3 * min(_seconds(run, inputs[:1]) for _ in range(_RUNS))
@@ -104,13 +104,13 @@ def _rounding(candidate: Candidate, inputs: Tiles, wanted: Expected) -> Figures:
     if candidate.precision == "fp32":
         return Figures(0.0, parity.PSNR_CAP_DB)
     figures = parity.difference(wanted, parity.answers(_lowered(candidate), inputs))
-    _check(candidate, "torch", figures, inputs)
+    _check(candidate, "torch", figures, wanted, inputs)
     if candidate.precision == "bf16":
-        _check(candidate, "onnx", parity.compare(wanted, _widened(candidate.graph), inputs), inputs)
+        _check(candidate, "onnx", parity.compare(wanted, _widened(candidate.graph), inputs), wanted, inputs)
     return figures
 
 
-def _check(candidate: Candidate, backend: Backend, found: Figures, inputs: Tiles) -> None:
+def _check(candidate: Candidate, backend: Backend, found: Figures, wanted: Expected, inputs: Tiles) -> None:
     if found.within(candidate.precision):
         return
     if candidate.precision == "fp32" and found.max_abs > parity.MAX_ABS_FP32:
@@ -119,17 +119,17 @@ def _check(candidate: Candidate, backend: Backend, found: Figures, inputs: Tiles
         least = parity.MIN_PSNR_TIES_DB if candidate.precision == "fp32" else parity.MIN_PSNR_HALF_DB
         wrong = f"is at {found.psnr_db:.1f} dB in {candidate.precision} (at least {least:.0f} dB)"
     raise ExportError(
-        f"{candidate.name} on {backend} {wrong} at tile {candidate.tile}: {_where(candidate, backend, inputs)}"
+        f"{candidate.name} on {backend} {wrong} at tile {candidate.tile}: {_where(candidate, backend, wanted, inputs)}"
     )
 
 
-def _where(candidate: Candidate, backend: Backend, inputs: Tiles) -> str:
+def _where(candidate: Candidate, backend: Backend, wanted: Expected, inputs: Tiles) -> str:
     """What makes a backend's answers wrong: the first layer, or else the backend itself."""
     steps = {"folding": candidate.folded, f"rounding to {candidate.precision}": _lowered(candidate)}
     tolerance = _LAYER_TOLERANCE[candidate.precision]
     if where := first_divergence(steps, candidate.trained, candidate.graph, inputs[:1], tolerance):
         return where
-    computed = parity.compare(parity.expected(candidate.trained, inputs), _widened(candidate.graph), inputs)
+    computed = parity.compare(wanted, _widened(candidate.graph), inputs)
     if backend != "onnx" and computed.within(candidate.precision):
         return f"the graph is right in ONNX Runtime on the CPU; {backend} computes it otherwise"
     return "no single layer differs by more than the tolerance: the error builds up over many"

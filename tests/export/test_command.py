@@ -52,7 +52,9 @@ def test_ones_own_checkpoint_becomes_an_artifact_that_every_backend_runs(
     assert export(*own, "--to", "onnx,openvino,torch", "--json") == 0
     folder = tmp_path / "artifacts" / "mine"
     manifest = manifests.load(folder)
-    assert json.loads(capsys.readouterr().out)["exported"] == [manifest.model_dump(mode="json")]
+    said = capsys.readouterr()
+    assert json.loads(said.out)["exported"] == [manifest.model_dump(mode="json")]
+    assert "compared on a generated picture and noise: UNSEAM_DATA has no photograph of 64 pixels\n" in said.err
     assert manifest.tiles == (64, 96)
     assert manifest.config["depths"] == [2, 2]
     assert manifest.weights_sha256 == manifests.file_sha256(tmp_path / "mine.safetensors")

@@ -89,6 +89,17 @@ def test_values_that_a_near_tie_decides_are_told_apart(gap: float, undecided: fl
     assert not figures.within("fp32")  # as many as that, and as far off, is no rounding
 
 
+def test_each_picture_is_judged_alone_whether_in_a_batch_or_abreast() -> None:
+    zero = np.zeros((2, 1, 4, 4), np.float32)
+    batch = zero.copy()
+    batch[1] = 0.01
+    assert parity.difference(Expected(zero), batch).psnr_db == pytest.approx(40, abs=1e-3)
+    abreast = np.concatenate((batch[:1], batch[1:]), -1)
+    wanted = Expected(np.zeros_like(abreast), abreast=2)
+    assert parity.difference(wanted, abreast).psnr_db == pytest.approx(40, abs=1e-3)
+    assert parity.difference(wanted[:1], abreast).psnr_db == pytest.approx(40, abs=1e-3)
+
+
 def test_figures_of_a_known_difference() -> None:
     zero = np.zeros((1, 1, 4, 4), np.float32)
     figures = parity.difference(Expected(zero), zero + 0.01)
