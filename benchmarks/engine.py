@@ -13,7 +13,7 @@ import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from training.arguments import at_least
 
 WRITTEN, EAGER, COMPILED = "torch as written", "torch eager", "torch.compile"
 ON_CPU = {"onnx", "openvino"}
+EAGER_AS = "torch"  # the backend that EAGER stands for
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,16 @@ class Row:
     floor_ms: float
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A runtime of an artifact, or torch.compile, that has no row, and why."""
+
+    network: str
+    tile: int
+    runtime: str
+    why: str
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="exported networks (default: all)")
@@ -91,15 +102,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure every artifact; print a row for each tile and runtime as it is known."""
     root = args.artifacts or storage.default_root()
+    artifacts = list(_artifacts(root, args.names))
+    _check_tiles(args.tiles or (), [manifest for _, manifest in artifacts])
     rate = _alone(_rate, args.threads)
     _say(args, f"this machine: {rate / 1e9:.1f} billion multiply-adds a second on {args.threads} thread(s)")
-    rows = []
-    for folder, manifest in _artifacts(root, args.names):
+    rows: list[Row] = []
+    left_out: list[LeftOut] = []
+    for folder, manifest in artifacts:
         for row in _rows(folder, manifest, rate, args):
-            rows.append(row)
-            _say(args, _line(row))
+            if isinstance(row, LeftOut):
+                left_out.append(row)
+                _say(args, f"{row.network} tile {row.tile:>4} {row.runtime}: {row.why}")
+            else:
+                rows.append(row)
+                _say(args, _line(row))
     if args.json:
-        print(json.dumps({"threads": args.threads, "macs_per_s": rate, "rows": [asdict(row) for row in rows]}))
+        report = {"threads": args.threads, "macs_per_s": rate, "ratios_of": "cpu_ms_per_tile"}
+        print(json.dumps(report | {"rows": list(map(asdict, rows)), "left_out": list(map(asdict, left_out))}))
     return 0
 
 
@@ -111,7 +130,16 @@ def _artifacts(root: Path, names: list[str]) -> Iterator[tuple[Path, Manifest]]:
         yield folder, manifests.load(folder)
 
 
-def _rows(folder: Path, manifest: Manifest, rate: float, args: argparse.Namespace) -> Iterator[Row]:
+def _check_tiles(wanted: Iterable[int], exported: Sequence[Manifest]) -> None:
+    """Raise ManifestError for a tile that no artifact has."""
+    there_are = sorted({tile for manifest in exported for tile in manifest.tiles})
+    if unknown := sorted(set(wanted) - set(there_are)):
+        raise ManifestError(
+            f"no artifact has tiles of {', '.join(map(str, unknown))}; there are {', '.join(map(str, there_are))}"
+        )
+
+
+def _rows(folder: Path, manifest: Manifest, rate: float, args: argparse.Namespace) -> Iterator[Row | LeftOut]:
     for tile in (tile for tile in manifest.tiles if args.tiles is None or tile in args.tiles):
         floor_ms = 1e3 * _alone(_macs, manifest, tile) / rate
         shape = (1, manifest.in_channels, tile, tile)
@@ -124,6 +152,8 @@ def _rows(folder: Path, manifest: Manifest, rate: float, args: argparse.Namespac
         for backend in manifest.backends:
             if backend in ON_CPU:
                 made[backend] = (_runner, (backend, folder / manifest.graph(tile).file))
+            elif backend != EAGER_AS:
+                yield LeftOut(manifest.name, tile, backend, "runs on a GPU, and this measures the CPU")
         costs: dict[str, Cost] = {}
         for name, how in args.rounds * list(made.items()):
             try:
@@ -132,7 +162,7 @@ def _rows(folder: Path, manifest: Manifest, rate: float, args: argparse.Namespac
             except Exception as error:
                 if name != COMPILED:
                     raise
-                _say(args, f"{manifest.name} tile {tile}: torch.compile gave up: {error}".splitlines()[0])
+                yield LeftOut(manifest.name, tile, name, f"gave up: {error}".splitlines()[0])
         for runtime, cost in costs.items():
             yield Row(
                 manifest.name,

@@ -9,6 +9,7 @@ import torch
 
 from benchmarks import command
 from benchmarks.engine import Cost
+from export import manifest as manifests
 from export import stage
 from export.manifest import ManifestError
 from export.stage import Options
@@ -50,6 +51,22 @@ def test_every_runtime_is_compared_with_torch_and_with_the_machine(
     assert report["macs_per_s"] > 1e8
 
 
+def test_a_runtime_that_is_not_measured_is_named(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = manifests.load(artifacts / "small")
+    manifests.save(manifest.model_copy(update={"backends": ("tensorrt-rtx", "onnx", "torch")}), artifacts / "small")
+    assert bench("engine", "--artifacts", str(artifacts), "--skip-compile", "--runs", "1", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    (left_out,) = report["left_out"]
+    assert (left_out["network"], left_out["tile"], left_out["runtime"]) == ("small", 64, "tensorrt-rtx")
+    assert left_out["why"] == "runs on a GPU, and this measures the CPU"
+    assert report["ratios_of"] in report["rows"][0]["cost"]
+
+
+def test_a_tile_that_no_artifact_has_is_refused_with_those_that_are(artifacts: Path) -> None:
+    with pytest.raises(ManifestError, match="no artifact has tiles of 128; there are 64"):
+        bench("engine", "--artifacts", str(artifacts), "--tiles", "64,128")
+
+
 def test_of_several_rounds_the_best_time_and_the_most_memory_count() -> None:
     assert Cost(3, 5, 100).best(Cost(2, 6, 90)) == Cost(2, 5, 100)
 
@@ -59,11 +76,6 @@ def test_nothing_is_measured_no_times(option: str, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         bench("engine", option, "0")
     assert "takes a whole number from 1 on, not 0" in capsys.readouterr().err
-
-
-def test_tiles_that_are_not_asked_for_are_left_out(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench("engine", "--artifacts", str(artifacts), "--tiles", "128,256", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["rows"] == []
 
 
 def test_without_artifacts_it_says_how_to_make_them(tmp_path: Path) -> None:
