@@ -8,13 +8,12 @@ name that holds all they depend on, and never taken from an artifact.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from export import plugin, storage
+from export import plan_files, plugin, storage
 from export.manifest import file_sha256
 from export.runners import BackendError
 
@@ -58,7 +57,7 @@ def build(trt: ModuleType, graph: Path, timing_cache: Path | None = None) -> byt
     if plan is None:
         raise EngineError(f"{trt.__name__} {trt.__version__} cannot build {graph.name}: {logger.last_error}")
     if timing_cache and timed:
-        _write(timing_cache, bytes(config.get_timing_cache().serialize()))
+        plan_files.write(timing_cache, bytes(config.get_timing_cache().serialize()))
     return bytes(plan)
 
 
@@ -83,21 +82,18 @@ def cached(trt: ModuleType, graph: Path, gpu: str) -> Path:
 
     Raises:
         EngineError: as `build`.
+        UnsafeFolderError: others may write to the cache.
     """
-    folder = cache_folder()
-    plan = folder / f"{graph.stem}-{trt.__name__}-{trt.__version__}-{_key(trt, graph, gpu)[:16]}.plan"
-    if not plan.is_file():
+    folder, about = plan_files.folder(), _about(trt, graph, gpu)
+    key = hashlib.sha256("\n".join(about.values()).encode()).hexdigest()[:16]
+    architecture = next(iter(re.findall(r"\bsm\d+\b", gpu)), "sm")
+    plan = folder / f"{graph.stem}-{architecture}-{trt.__name__}-{trt.__version__}-{key}.plan"
+    if not plan_files.is_whole(plan):
         with storage.locked(folder, plan.name):
-            if not plan.is_file():  # another process may have built it meanwhile
-                _write(plan, build(trt, graph, _timings(trt, folder, gpu)))
+            if not plan_files.is_whole(plan):  # another process may have built it meanwhile
+                content = build(trt, graph, _timings(trt, folder, gpu))
+                plan_files.save(plan, content, {"graph": f"{graph.parent.name}/{graph.name}", **about})
     return plan
-
-
-def cache_folder() -> Path:
-    """`unseam/plans` in the user's cache folder, readable and writable for this user alone."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unseam" / "plans"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
 
 
 def _fault(error: Any) -> str:
@@ -105,11 +101,17 @@ def _fault(error: Any) -> str:
     return f"{error.node_operator()} at {error.node_name() or 'the input'}: {error.desc().partition(chr(10) + '[')[0]}"
 
 
-def _key(trt: ModuleType, graph: Path, gpu: str) -> str:
-    """One digest of everything a plan depends on."""
-    batches = f"up to {MAX_BATCH} tiles, {MAX_PIXELS} pixels"
-    parts = (file_sha256(graph), trt.__name__, trt.__version__, gpu, batches, "no TF32", plugin.identity(trt))
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def _about(trt: ModuleType, graph: Path, gpu: str) -> dict[str, str]:
+    """Everything a plan depends on."""
+    return {
+        "graph_sha256": file_sha256(graph),
+        "builder": trt.__name__,
+        "version": trt.__version__,
+        "gpu": gpu,
+        "batches": f"up to {MAX_BATCH} tiles, {MAX_PIXELS} pixels",
+        "flags": "no TF32",
+        "plugin": plugin.identity(trt),
+    }
 
 
 def _strongly_typed(trt: ModuleType) -> int:
@@ -140,16 +142,3 @@ def _timings(trt: ModuleType, folder: Path, gpu: str) -> Path | None:
 
 def _read(path: Path) -> bytes:
     return path.read_bytes() if path.is_file() else b""
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write the file whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        written = Path(file.name)
-        try:
-            file.write(content)
-            file.flush()
-            written.replace(path)
-        except BaseException:
-            written.unlink()
-            raise

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from export import runners, to_onnx, to_tensorrt
+from export import plan_files, runners, to_onnx, to_tensorrt
 from export.runners import BackendError
 from export.to_tensorrt import EngineError
 
@@ -69,6 +70,36 @@ def test_a_plan_is_built_once_for_each_graph_and_gpu(
     assert to_tensorrt.cached(trt, small, "one GPU") != first
     assert first.parent.stat().st_mode & 0o077 == 0
     assert trt.__version__ in first.name
+    noted = json.loads(plan_files.note(first).read_text())
+    assert (noted["gpu"], noted["version"], noted["graph"]) == (
+        "one GPU",
+        trt.__version__,
+        f"{small.parent.name}/{small.name}",
+    )
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_plans_name_tells_the_gpus_architecture(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(to_tensorrt, "build", lambda *_: b"plan")
+    assert f"-sm90-tensorrt_rtx-{trt.__version__}-" in to_tensorrt.cached(trt, small, "H100 sm90 driver 13000").name
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_plan_that_is_not_as_it_was_written_is_built_anew(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(to_tensorrt, "build", lambda *_: b"plan")
+    plan = to_tensorrt.cached(trt, small, "one GPU")
+    plan.write_bytes(b"somebody else's")
+    assert to_tensorrt.cached(trt, small, "one GPU").read_bytes() == b"plan"
+    plan_files.note(plan).unlink()
+    monkeypatch.setattr(to_tensorrt, "build", lambda *_: b"another")
+    assert to_tensorrt.cached(trt, small, "one GPU").read_bytes() == b"another"
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770])
+def test_a_cache_that_others_may_write_to_is_refused(cache: Path, small: Path, mode: int) -> None:
+    cache.chmod(mode)
+    with pytest.raises(plan_files.UnsafeFolderError, match="can be written to by others"):
+        to_tensorrt.cached(trt, small, "one GPU")
 
 
 class Timings:
@@ -121,7 +152,7 @@ def test_each_gpu_and_version_has_its_own_measurements(
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return to_tensorrt.cache_folder()
+    return plan_files.folder()
 
 
 @pytest.mark.usefixtures("cache")
