@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--artifacts", type=Path, help="folder to write to (default: the first of $UNSEAM_ARTIFACTS, or ./artifacts)"
     )
-    parser.add_argument("--jobs", type=int, metavar="N", help="networks at once (default: as cores and memory bear)")
+    parser.add_argument("--jobs", type=_count, metavar="N", help="networks at once (default: as cores and memory bear)")
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     own = parser.add_argument_group("a network of your own")
     own.add_argument(
@@ -179,7 +179,7 @@ def _report(args: argparse.Namespace, root: Path, outcomes: Iterable[tuple[str, 
         elif outcome:
             done.append(outcome)
             _say(args, _summary(outcome, root / name))
-    if len(done) > 1:
+    if len(done) > 1 or any(_unrun(one) for one in done):
         _say(args, _parity_table(done))
     if args.json:
         report = {"exported": [one.model_dump(mode="json") for one in done], "failed": failed}
@@ -204,6 +204,11 @@ def _parity_table(done: Sequence[Manifest]) -> str:
     return "\n".join(rows)
 
 
+def _unrun(manifest: Manifest) -> bool:
+    """Whether an engine was built and, for want of a GPU, compared with nothing: only the table has a line on it."""
+    return not set(manifest.backends) <= {row.backend for row in manifest.parity}
+
+
 def _left_out(row: Parity) -> str:
     """What the largest error says nothing about, if that is anything."""
     return f", near-ties decide {row.undecided:.0%} of a picture" if row.undecided else ""
@@ -217,7 +222,9 @@ def _summary(manifest: Manifest, folder: Path) -> str:
             f"  {one.backend:<12} tile {one.tile:>4}   within {one.max_abs:.1e} of torch ({one.psnr_db:.0f} dB"
             f"{_left_out(one)})"
         )
-    shown = dict.fromkeys(pictures.described(tile, manifest.in_channels) for tile in manifest.tiles)
+    shown = dict.fromkeys(
+        pictures.described(tile, manifest.in_channels) for tile in sorted({one.tile for one in manifest.parity})
+    )
     rows += [f"  compared on {what}" for what in shown]
     for timed in manifest.speed:
         rows.append(f"  {timed.backend:<12} tile {timed.tile:>4}   {timed.ms_per_tile:.0f} ms")
@@ -242,6 +249,12 @@ def _backends(text: str) -> tuple[str, ...]:
     if unknown := [name for name in chosen if name not in _BACKENDS]:
         raise argparse.ArgumentTypeError(f"no backend {', '.join(unknown)}; there are {', '.join(_BACKENDS)}")
     return chosen
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
+    return int(text)
 
 
 def sides(text: str) -> tuple[int, ...]:

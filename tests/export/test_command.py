@@ -104,6 +104,23 @@ def test_an_unknown_backend_is_refused_by_name(capsys: pytest.CaptureFixture[str
     assert "no backend tvm; there are onnx, openvino" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("jobs", ["0", "-3", "two"])
+def test_no_networks_at_once_are_refused(jobs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        export("--all", f"--jobs={jobs}")
+    assert f"'{jobs}' is no number of 1 or more" in capsys.readouterr().err
+
+
+def test_an_engine_that_was_built_and_not_run_is_told_of_for_a_single_network_too(
+    own: list[str], subject: Subject, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    graph = manifests.Graph(tile=64, file="64.onnx", sha256="0" * 64, nodes=1)
+    made = made_manifest(subject, graph).model_copy(update={"backends": ("tensorrt-rtx",)})
+    monkeypatch.setattr(artifact, "make", lambda *_: made)
+    assert export(*own) == 0
+    assert "  built, not run: there is no GPU here" in capsys.readouterr().out
+
+
 def test_an_unknown_network_is_refused() -> None:
     with pytest.raises(registry.UnknownModelError, match="no model 'nothing'"):
         export("nothing")

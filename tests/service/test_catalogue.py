@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import onnx_inverter
@@ -65,6 +66,39 @@ def test_a_folder_is_read_and_what_was_altered_is_refused(tmp_path: Path) -> Non
     assert Catalogue.read(tmp_path).tasks == ("derain",)
     (folder / "model.onnx").write_bytes(b"other")
     with pytest.raises(ManifestError, match=r"model\.onnx"):
+        Catalogue.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scale": 2}, "was altered after the export"),
+        (
+            {"parity": [{"backend": "onnx", "tile": 64, "max_abs": 0.0, "psnr_db": 200.0}]},
+            "was altered after the export",
+        ),
+        ({"format": 2}, "has format 2, and this version reads up to format 1: update unseam or export again"),
+    ],
+)
+def test_a_manifest_that_was_altered_or_is_newer_is_not_served(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    file = onnx_inverter.write(tmp_path) / "inverter" / manifests.FILE_NAME
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    with pytest.raises(ManifestError, match=message):
+        Catalogue.read(tmp_path)
+
+
+def test_weights_that_were_altered_are_not_served(tmp_path: Path) -> None:
+    folder = onnx_inverter.write(tmp_path) / "inverter"
+    (folder / "weights.safetensors").write_bytes(b"weights")
+    weights = manifests.Weights(
+        file="weights.safetensors", sha256=manifests.file_sha256(folder / "weights.safetensors")
+    )
+    manifests.save(manifests.load(folder).model_copy(update={"weights": weights}), folder)
+    assert Catalogue.read(tmp_path).tasks == ("derain",)
+    (folder / "weights.safetensors").write_bytes(b"others")
+    with pytest.raises(ManifestError, match=r"weights\.safetensors was altered after the export"):
         Catalogue.read(tmp_path)
 
 
