@@ -23,6 +23,8 @@ def locked(root: Path, name: str, on_wait: Callable[[], None] = lambda: None) ->
 
     The lock is the kernel's, so a killed export gives it back.
     """
+    if root.exists() and not root.is_dir():
+        raise NotADirectoryError(f"{root} is a file, and artifacts are folders in a folder")
     root.mkdir(parents=True, exist_ok=True)
     lock = FileLock(root / f".{name}.lock")
     try:
@@ -40,9 +42,12 @@ def locked(root: Path, name: str, on_wait: Callable[[], None] = lambda: None) ->
 def replacing(root: Path, name: str) -> Iterator[Path]:
     """Yield an empty folder that becomes `root/name` if the block ends well; on an error nothing is changed.
 
-    Call it inside `locked`: whatever a killed export left behind for this name is then known to be nobody's.
+    Call it inside `locked`: whatever a killed export left behind for this name is then known to be nobody's. One that
+    was killed when the old artifact was out of the way and the new one not yet in its place gives the old one back.
     """
     for leftover in root.glob(f".{name}.tmp-*"):
+        if (leftover / "old").exists() and not (root / name).exists():
+            (leftover / "old").rename(root / name)
         shutil.rmtree(leftover)
     work = Path(tempfile.mkdtemp(prefix=f".{name}.tmp-", dir=root))
     try:

@@ -97,3 +97,19 @@ def test_the_folder_is_the_environments_or_artifacts(monkeypatch: pytest.MonkeyP
 def test_of_several_folders_the_first_is_written_to(monkeypatch: pytest.MonkeyPatch, folders: str, first: str) -> None:
     monkeypatch.setenv("UNSEAM_ARTIFACTS", folders.replace(":", os.pathsep))
     assert storage.default_root() == Path(first)
+
+
+def test_the_old_artifact_comes_back_where_an_export_was_killed_between_old_and_new(tmp_path: Path) -> None:
+    write(tmp_path, "a", "one")
+    (tmp_path / ".a.tmp-killed" / "new").mkdir(parents=True)
+    (tmp_path / "a").rename(tmp_path / ".a.tmp-killed" / "old")
+    with pytest.raises(ValueError, match="wrong"), storage.replacing(tmp_path, "a"):
+        raise ValueError("wrong")
+    assert (tmp_path / "a" / "file").read_text() == "one"
+    assert list(tmp_path.glob(".a.tmp-*")) == []
+
+
+def test_a_file_in_the_folders_place_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match="file is a file, and artifacts are folders"):
+        write(tmp_path / "file", "a", "one")
