@@ -59,7 +59,8 @@ def _first_difference(expected: Outputs, found: Outputs, tolerance: float) -> st
 def layer_outputs(network: RestorationNetwork, tiles: NDArray[np.float32]) -> Outputs:
     """What each module answers, by its name, in the order in which they finish, and last `ANSWER`.
 
-    Of a module that is called several times, the last call counts.
+    Of a module that is called several times, the last call counts. Those that answer with what they get leave no trace
+    in a graph.
     """
     outputs: Outputs = {}
 
@@ -71,7 +72,11 @@ def layer_outputs(network: RestorationNetwork, tiles: NDArray[np.float32]) -> Ou
 
         return hook
 
-    handles = [module.register_forward_hook(note(name)) for name, module in network.named_modules() if name]
+    handles = [
+        module.register_forward_hook(note(name))
+        for name, module in network.named_modules()
+        if name and not isinstance(module, nn.Identity)
+    ]
     try:
         with torch.inference_mode():
             answer = network.restore(torch.from_numpy(tiles).to(next(network.parameters()).device))

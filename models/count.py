@@ -52,7 +52,7 @@ class Convention:
 
 CONVENTIONS = {
     # Position tables not counted; GGSA's grid stretched over the whole picture.
-    "ipt_v2": Convention(without="position_bias", form=lambda config: replace(config, cell=0)),
+    "ipt_v2": Convention(without="position_bias", form=lambda config: replace(config, cell=0, faded=False)),
     "kit": Convention(side=256),
     "semanir": Convention(side=256),
 }

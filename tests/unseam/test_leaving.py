@@ -50,8 +50,13 @@ async def cancelled(service: FakeService, when: Callable[[], object], times: int
     return time.monotonic() - start
 
 
-def test_whoever_is_interrupted_while_the_answer_to_the_picture_is_awaited_leaves_no_job(service: FakeService) -> None:
+def test_whoever_is_interrupted_while_the_answer_to_the_picture_is_awaited_leaves_no_job(
+    service: FakeService, request: pytest.FixtureRequest
+) -> None:
     service.script("POST restore", hangs(service))
+    # Who starts this in the background has it ignore interrupts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
 
     def interrupt() -> None:
         wait_for(lambda: service.present)

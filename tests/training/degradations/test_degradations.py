@@ -43,7 +43,7 @@ def test_the_clean_pictures_are_left_alone(kind: str) -> None:
     assert torch.equal(clean, clean_pictures())
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("noise", "downscale")])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("noise", "mixed-noise", "downscale")])
 def test_an_input_holds_what_an_8_bit_file_can(kind: str) -> None:
     degraded, _ = create(kind)(clean_pictures(), torch.Generator().manual_seed(5))
     torch.testing.assert_close(degraded * 255, (degraded * 255).round().clamp(0, 255), atol=1e-3, rtol=0)
@@ -62,8 +62,8 @@ def test_every_kind_names_a_class_that_exists() -> None:
         assert type(create(kind)).__name__ == DEGRADATIONS[kind].rpartition(".")[2]
 
 
-# Weather and camera noise pick pictures by their numbers, which a device without memory does not have.
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("weather", "camera-noise")])
+# Weather, mixed and camera noise pick pictures by their numbers, which a device without memory does not have.
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("weather", "mixed-noise", "camera-noise")])
 def test_what_a_cpu_generator_draws_is_used_on_the_pictures_device(kind: str) -> None:
     elsewhere = clean_pictures().to("meta")  # refuses to be mixed with the CPU's tensors, as a GPU's do
     degraded, target = create(kind)(elsewhere, torch.Generator().manual_seed(0))
