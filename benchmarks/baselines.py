@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from benchmarks import data_folder
 from training.degradations.resize import imresize
 from training.evaluate import Figures, compare, summary
 from training.recipe import RECIPES, Recipe, ValidationSet
@@ -94,10 +94,7 @@ def main() -> None:
     """Measure the named tasks, or all, and store their figures set by set."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="only these tasks (default all)")
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("UNSEAM_DATA", "../shared/data")))
-    arguments = parser.parse_args()
-    if not (arguments.data / "val").is_dir():
-        parser.error(f"there is no folder {arguments.data / 'val'}: name the data folder with --data or UNSEAM_DATA")
+    arguments = data_folder.parsed(parser)
     for recipe in (Recipe.read(path) for path in sorted(RECIPES.glob("*.toml"))):
         if arguments.tasks and recipe.task not in arguments.tasks:
             continue

@@ -7,13 +7,13 @@ per model into gallery/ (which is not committed). `make gallery` draws the READM
 from __future__ import annotations
 
 import argparse
-import os
 from itertools import islice
 from pathlib import Path
 
 import torch
 from PIL import Image
 
+from benchmarks import data_folder
 from benchmarks.sheets import Row, page
 from models.build import load
 from models.registry import Card, cards
@@ -44,11 +44,8 @@ def sheet(card: Card, recipe: Recipe, data: Path) -> Image.Image:
 def main() -> None:
     """Write a sheet for every shipped model."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gallery", description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("UNSEAM_DATA", "../shared/data")))
     parser.add_argument("--folder", type=Path, default=Path("gallery"), help="where to write (default: gallery)")
-    arguments = parser.parse_args()
-    if not (arguments.data / "val").is_dir():
-        parser.error(f"there is no folder {arguments.data / 'val'}: name the data folder with --data or UNSEAM_DATA")
+    arguments = data_folder.parsed(parser)
     arguments.folder.mkdir(exist_ok=True)
     for card in cards():
         path = arguments.folder / f"{card.name}.png"

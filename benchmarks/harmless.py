@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +17,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from benchmarks import data_folder
 from models.build import load
 from models.registry import Card, cards
 from training.dataset import pictures
@@ -71,10 +71,7 @@ def main() -> None:
     """Measure the named models, or all, and store their figures one by one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*", metavar="MODEL", help="only these models (default all)")
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("UNSEAM_DATA", "../shared/data")))
-    arguments = parser.parse_args()
-    if not (arguments.data / "val").is_dir():
-        parser.error(f"there is no folder {arguments.data / 'val'}: name the data folder with --data or UNSEAM_DATA")
+    arguments = data_folder.parsed(parser)
     known = {card.name: card for card in asked(cards())}
     if unknown := [name for name in arguments.models if name not in known]:
         parser.error(f"{', '.join(unknown)}: not one of {', '.join(known)}")

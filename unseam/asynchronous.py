@@ -10,10 +10,9 @@ from typing import Any, Self, Unpack
 import httpx
 
 from unseam import answers, exchange
-from unseam.address import address, headers
 from unseam.errors import ProblemError
 from unseam.events import Lines
-from unseam.exchange import LIMITS, TIMEOUT, Options
+from unseam.exchange import Options
 from unseam.job import Job
 from unseam.patience import PATIENCE_S, Notice, Patience
 from unseam.picture import Restored, Source, content
@@ -33,13 +32,7 @@ class AsyncClient:
         on_wait: Notice | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._http = httpx.AsyncClient(
-            base_url=address(url, key),
-            headers=headers(key),
-            timeout=TIMEOUT,
-            limits=LIMITS,
-            transport=transport,
-        )
+        self._http = httpx.AsyncClient(**exchange.connection(url, key), transport=transport)
         self._patience_s, self._on_wait = patience_s, on_wait
         self._leaving: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(exchange.positive(at_once))

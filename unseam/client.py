@@ -11,10 +11,9 @@ from typing import Any, Self, Unpack
 import httpx
 
 from unseam import answers, exchange
-from unseam.address import address, headers
 from unseam.errors import ProblemError
 from unseam.events import Lines
-from unseam.exchange import LIMITS, TIMEOUT, Options
+from unseam.exchange import Options
 from unseam.job import Job
 from unseam.patience import PATIENCE_S, Notice, Patience
 from unseam.picture import Restored, Source, content
@@ -49,13 +48,7 @@ class Client:
         on_wait: Notice | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._http = httpx.Client(
-            base_url=address(url, key),
-            headers=headers(key),
-            timeout=TIMEOUT,
-            limits=LIMITS,
-            transport=transport,
-        )
+        self._http = httpx.Client(**exchange.connection(url, key), transport=transport)
         self._patience_s, self._on_wait = patience_s, on_wait
         self._turns = threading.BoundedSemaphore(exchange.positive(at_once))
 

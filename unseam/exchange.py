@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from typing import Final, Literal, TypedDict
+from typing import Any, Final, Literal, TypedDict
 
 import httpx
 
+from unseam.address import address, headers
 from unseam.errors import ProblemError
 from unseam.job import Job
 from unseam.patience import passes
@@ -38,6 +39,11 @@ class Options(TypedDict, total=False):
     quality: int | None
     keep: Literal["all", "no-location", "none"] | None
     frame: int | None
+
+
+def connection(url: str, key: str | None) -> dict[str, Any]:
+    """What httpx has to know of a service, waiting or not. Raises InvalidAddress and InvalidKey."""
+    return {"base_url": address(url, key), "headers": headers(key), "timeout": TIMEOUT, "limits": LIMITS}
 
 
 def positive(at_once: int) -> int:

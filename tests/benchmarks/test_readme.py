@@ -7,7 +7,20 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.baselines import stored
-from benchmarks.readme import ENGINE, README, TILING, TWO_CORES, counts, filled, quality, seams, speeds, together
+from benchmarks.harmless import stored as unharmed
+from benchmarks.readme import (
+    ENGINE,
+    README,
+    TILING,
+    TWO_CORES,
+    counts,
+    filled,
+    harm,
+    quality,
+    seams,
+    speeds,
+    together,
+)
 from models.count import count_all
 from models.registry import cards
 
@@ -22,6 +35,14 @@ def test_quality_says_how_many_pictures_of_a_set_were_measured() -> None:
     one = {"pictures": 7, "psnr_y_db": 30.0, "ssim_y": 0.9}
     row = quality([replace(derain, figures={"Rain100L": {"restored": one}})], {}).splitlines()[-1]
     assert row == f"| derain | `{derain.name}` | Rain100L | 7 | Y |  |  | 30.00 / 0.9000 |"
+
+
+def test_the_readmes_harm_is_what_was_measured_of_the_shipped_versions() -> None:
+    text = README.read_text()
+    assert filled(text, {"harm": lambda: harm(cards(), unharmed())}) == text
+    older = {name: row | {"version": 0} for name, row in unharmed().items()}
+    with pytest.raises(ValueError, match="version 0 was measured"):
+        harm(cards(), older)
 
 
 def test_the_readmes_seams_are_those_that_were_measured() -> None:

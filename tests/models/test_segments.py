@@ -10,6 +10,7 @@ from torch import nn
 from imaging import staged
 from imaging.stages import continued
 from imaging.stages import layout as lay_out
+from models import build, registry
 from models.contamination import Conv, Down
 from models.grl.model import GRL
 from models.grl.model import Config as GRLConfig
@@ -129,6 +130,12 @@ def test_small_pictures_are_continued_alike_by_the_network_and_by_its_segments(
     layout = lay_out(*size, stages(network), tile=tile, lattice=network.lattice)
     assert continued(1, stages(network), network.lattice) == network.least
     assert np.abs(staged.restore(image, runs(network), layout) - untiled(network, image)).max() <= 1e-10
+
+
+@pytest.mark.parametrize(("architecture", "config"), sorted({(card.network, card.config) for card in registry.cards()}))
+def test_a_shipped_network_and_its_segments_agree_on_the_least_side(architecture: str, config: str) -> None:
+    network = build.create(architecture, config)
+    assert continued(1, stages(network), network.lattice) == network.least
 
 
 def change(network: SegmentedNetwork, start: int, stop: int, side: int, dim: int) -> torch.Tensor:

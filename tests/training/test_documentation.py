@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
-from argparse import ArgumentParser
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from service.cli import COMMANDS
 from training.recipe import RECIPES, Recipe
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
-EXAMPLES = re.findall(r"^    unseam (.*)$", GUIDE, re.MULTILINE)
-
-
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_every_example_is_a_command_line_that_is_taken(example: str) -> None:
-    name, *words = shlex.split(example, comments=True)
-    parser = ArgumentParser()
-    import_module(COMMANDS[name][0]).add_arguments(parser)
-    assert parser.parse_args(words)
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)

@@ -48,8 +48,7 @@ def test_what_does_not_pass_is_not_waited_for(service: FakeService, restore: Res
 def test_patience_begins_with_the_first_failure_and_not_with_the_request(
     service: FakeService, restore: Restore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("client", "asynchronous"):
-        monkeypatch.setattr(f"unseam.{module}.TIMEOUT", httpx.Timeout(0.5))
+    monkeypatch.setattr("unseam.exchange.TIMEOUT", httpx.Timeout(0.5))
     service.script("POST restore", lambda _: service.gone.wait(5))
     assert restore(b"picture", {"patience_s": 0.5}).content == b"erutcip"
     assert service.count("POST restore") == 2
@@ -126,8 +125,7 @@ def test_a_host_that_there_is_not_is_told_from_one_that_is_away(cause: Exception
 def test_a_service_that_says_nothing_did_not_answer_in_time(
     service: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("client", "asynchronous"):
-        monkeypatch.setattr(f"unseam.{module}.TIMEOUT", httpx.Timeout(0.2))
+    monkeypatch.setattr("unseam.exchange.TIMEOUT", httpx.Timeout(0.2))
     service.script("GET tasks", lambda _: service.gone.wait(5))
     with unseam.Client(service.url, patience_s=0) as client:
         with pytest.raises(unseam.UnreachableError, match=r"did not answer within 0\.2 s$"):
