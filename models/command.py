@@ -6,10 +6,14 @@ import argparse
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.registry import cards, find
+
+if TYPE_CHECKING:  # it takes torch along, which listing does without
+    from models.check import Result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +79,7 @@ def _check(args: argparse.Namespace) -> int:
     results = check(args.goldens)
     passed = all(result.passed for result in results)
     if args.json:
-        _print_json({"passed": passed, "cases": [asdict(result) | {"passed": result.passed} for result in results]})
+        _print_json({"passed": passed, "cases": [_case(result) for result in results]})
     else:
         rows = [
             (
@@ -89,6 +93,11 @@ def _check(args: argparse.Namespace) -> int:
         ]
         _print_table(("case", "input", "max abs error", "allowed", ""), rows)
     return 0 if passed else 1
+
+
+def _case(result: Result) -> dict[str, Any]:
+    error = result.max_abs_error if isfinite(result.max_abs_error) else None  # JSON has no infinity
+    return asdict(result) | {"max_abs_error": error, "passed": result.passed}
 
 
 def _print_json(value: Any) -> None:

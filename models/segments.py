@@ -64,24 +64,32 @@ class SegmentedNetwork(RestorationNetwork):
 def declared(module: nn.Module) -> Chain:
     """The chain of a module: its own `chain`, that of a convolution, or of a sequence of those.
 
-    Raises ValueError for any other module with parameters that is not known to work pixel by pixel.
+    Raises ValueError for any other module that is not known to work pixel by pixel.
     """
     own: Chain | None = getattr(module, "chain", None)
     if own is not None:
         return own
     if isinstance(module, nn.Sequential):
         return tuple(layer for child in module for layer in declared(child))
-    if isinstance(module, nn.ConvTranspose2d):
-        (factor,) = set(module.stride) | set(module.kernel_size)
-        return (Up(factor),)
-    if isinstance(module, nn.Conv2d):
-        kernel, stride, padding = module.kernel_size[0], module.stride[0], module.padding[0]
-        assert isinstance(padding, int)
-        reach = Conv(max(padding, kernel - stride - padding))
-        return (reach, Down(stride)) if stride > 1 else (reach,)
+    if isinstance(module, nn.ConvTranspose2d | nn.Conv2d):
+        return _of_convolution(module)
     if isinstance(module, POINTWISE):
         return ()
     raise ValueError(f"{type(module).__name__} does not declare how far it reaches")
+
+
+def _of_convolution(module: nn.Conv2d | nn.ConvTranspose2d) -> Chain:
+    """Its chain; raises ValueError unless it is square, not dilated, and of a shape that has one."""
+    (kernel, *others), stride, padding = module.kernel_size, module.stride[0], module.padding[0]
+    alike = [kernel] == others and set(module.stride) == {stride} and set(module.padding) == {padding}
+    if not alike or set(module.dilation) != {1} or not isinstance(padding, int):
+        raise ValueError(f"{module} is not square, or dilated: how far it reaches is not known")
+    if isinstance(module, nn.ConvTranspose2d):
+        if padding or any(module.output_padding) or kernel != stride:
+            raise ValueError(f"{module} does not answer each pixel with a block of its own")
+        return (Up(stride),)
+    reach = Conv(max(padding, kernel - stride - padding))
+    return (reach, Down(stride)) if stride > 1 else (reach,)
 
 
 POINTWISE = (nn.Linear, nn.LayerNorm, nn.GELU, nn.LeakyReLU, nn.Identity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -53,10 +54,12 @@ class Config:
             raise ValueError(f"{len(self.depths)} levels of layers but {len(self.num_heads)} of heads")
         if self.window % (2 * coarsest):
             raise ValueError(f"a window of {self.window} pixels has no half at 1/{coarsest} of the size")
-        if self.cell % (self.grid * coarsest) or self.cell % self.window:
+        if self.cell % (self.grid * coarsest):
             raise ValueError(
                 f"a cell of {self.cell} pixels does not hold a grid of {self.grid} at 1/{coarsest} of the size"
             )
+        if self.cell % self.window:
+            raise ValueError(f"a cell of {self.cell} pixels does not hold whole windows of {self.window}")
         if self.faded and (not self.cell or self.cell % (2 * coarsest)):
             raise ValueError(f"a cell of {self.cell} pixels has no half at 1/{coarsest} of the size to be faded over")
 
@@ -81,7 +84,7 @@ class IPTV2(SegmentedNetwork):
         self.in_channels = self.out_channels = config.channels
         levels = len(config.depths)
         coarsest = config.stem * 2 ** (levels - 1)
-        self.lattice = config.cell or max(config.grid * coarsest, config.window)
+        self.lattice = config.cell or math.lcm(config.grid * coarsest, config.window)
         dims = [config.embed_dim * 2**level for level in range(levels)]
         folded = config.channels * config.stem**2
         self.stem = Conv3x3(folded, dims[0])

@@ -100,8 +100,9 @@ class KnnLocalAttention(nn.Module):
         unsorted = rank.reshape(-1, 1, count)
         out = _take(out, unsorted).reshape(-1, self.rounds, count, pixels, self.num_heads, self.dim // self.num_heads)
         total, magnitude = _take(sums, unsorted).reshape(-1, self.rounds, count, 2, self.num_heads).sum(1).unbind(2)
-        out = out.sum(1) * safe_reciprocal(total, magnitude).to(out.dtype)[:, :, None, :, None]
-        return out.reshape(-1, count, pixels * self.dim)
+        # A product with float32, for in float16 the reciprocal of a small sum would be infinite.
+        answer = out.sum(1) * safe_reciprocal(total, magnitude)[:, :, None, :, None]
+        return answer.to(out.dtype).reshape(-1, count, pixels * self.dim)
 
 
 def attend_pairs(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:

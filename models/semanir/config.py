@@ -61,6 +61,10 @@ class Config:
             raise ValueError(f"{levels} levels down, {len(self.up)} up and heads {self.num_heads} do not go together")
         if self.window_size % 2:
             raise ValueError(f"window {self.window_size} cannot be shifted by half")
+        if self.window_size < 4:
+            raise ValueError(
+                f"a window of {self.window_size} pixels leaves tokens without a key where a picture is filled up"
+            )
         if self.mosaic and self.unshuffle != 2:
             raise ValueError(f"a mosaic is packed by 2, not by {self.unshuffle}")
         if self.in_channels != self.out_channels and not self.mosaic:

@@ -101,4 +101,5 @@ def largest(scores: Tensor, count: int) -> Tensor:
     """Indices (..., count) of the largest of `scores` (..., N); of equal scores, the one with the lower index."""
     if exporting():
         return scores.topk(count, sorted=False).indices  # ONNX defines TopK so; PyTorch leaves the choice open
-    return scores.sort(dim=-1, descending=True, stable=True).indices[..., :count]
+    # A copy, so that not all N indices are kept for as long as the few.
+    return scores.sort(dim=-1, descending=True, stable=True).indices[..., :count].clone()

@@ -27,9 +27,13 @@ def test_check_prints_a_line_for_each_case_and_succeeds(
 def test_check_fails_and_says_so_in_json_where_an_output_differs(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check, "check", lambda _: [check.Result("a", 0, (1, 3, 8, 8), 1.0, 1e-4)])
+    shape = (1, 3, 8, 8)
+    results = [check.Result("a", 0, shape, 1.0, 1e-4), check.Result("a", 1, shape, float("inf"), 1e-4)]
+    monkeypatch.setattr(check, "check", lambda _: results)
     assert run("check", "a.json", "--json") == 1
-    assert json.loads(capsys.readouterr().out)["passed"] is False
+    printed = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert printed["passed"] is False
+    assert [case["max_abs_error"] for case in printed["cases"]] == [1.0, None]
 
 
 def test_count_prints_parameters_macs_and_input(

@@ -11,7 +11,7 @@ from imaging import staged
 from imaging.stages import continued
 from imaging.stages import layout as lay_out
 from models import build, registry
-from models.contamination import Conv, Down
+from models.contamination import Conv, Down, Up
 from models.grl.model import GRL
 from models.grl.model import Config as GRLConfig
 from models.iitransformer.model import Config as IIConfig
@@ -20,7 +20,7 @@ from models.ipt_v2.model import IPTV2
 from models.ipt_v2.model import Config as IPTConfig
 from models.kit.model import Config as KiTConfig
 from models.kit.model import KiT
-from models.segments import Segment, SegmentedNetwork, contamination, stages
+from models.segments import Segment, SegmentedNetwork, contamination, declared, stages
 from models.semanir.model import Config as SemanIRConfig
 from models.semanir.model import SemanIR
 
@@ -193,6 +193,28 @@ def test_maps_that_meet_at_different_sizes_are_a_mistake() -> None:
 
     with pytest.raises(ValueError, match="meet at different sizes"):
         stages(Odd())
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(1, 1, (1, 7), padding=(0, 3)),
+        nn.Conv2d(1, 1, 3, padding=2, dilation=2),
+        nn.Conv2d(1, 1, 3, padding="same"),
+        nn.ConvTranspose2d(1, 1, 4, stride=2, padding=1),
+        nn.MaxPool2d(2),
+    ],
+    ids=repr,
+)
+def test_how_far_a_layer_reaches_is_not_guessed(layer: nn.Module) -> None:
+    with pytest.raises(ValueError, match=r"not known|block of its own|does not declare"):
+        declared(layer)
+
+
+def test_a_convolution_tells_how_far_it_reaches() -> None:
+    assert declared(nn.Sequential(nn.Conv2d(1, 1, 5, padding=2), nn.GELU())) == (Conv(2),)
+    assert declared(nn.Conv2d(1, 1, 3, stride=2, padding=1)) == (Conv(1), Down(2))
+    assert declared(nn.ConvTranspose2d(1, 1, 2, stride=2)) == (Up(2),)
 
 
 def test_lattice_and_halo_are_in_picture_pixels() -> None:

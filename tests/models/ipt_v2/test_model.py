@@ -107,9 +107,16 @@ def test_the_feed_forward_equals_its_branches() -> None:
         ({"num_heads": (1,)}, "2 levels of layers but 1 of heads"),
         ({"window": 2}, "a window of 2 pixels has no half"),
         ({"cell": 12}, "a cell of 12 pixels does not hold a grid of 4"),
+        ({"cell": 24, "window": 16}, "a cell of 24 pixels does not hold whole windows of 16"),
         ({"cell": 0, "faded": True}, "a cell of 0 pixels has no half"),
     ],
 )
 def test_geometry_that_does_not_fit_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(SMALLEST, **changes)  # type: ignore[arg-type]
+
+
+def test_a_stretched_grid_takes_every_multiple_of_its_lattice() -> None:
+    network = IPTV2(replace(SMALLEST, cell=0, grid=6, window=8))
+    assert network.lattice == 24
+    assert network(torch.rand(1, 3, 10, 10)).shape == (1, 3, 10, 10)

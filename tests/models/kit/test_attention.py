@@ -62,6 +62,14 @@ def test_the_layer_is_the_papers_sum_over_sorted_chunks() -> None:
     assert (layer(x) - expected).abs().max() <= 1e-5
 
 
+def test_short_vectors_are_finite_in_half_precision() -> None:
+    layer = make().float()
+    with torch.no_grad():
+        layer.qkv.weight[:12] *= 1e-3  # queries and keys: their products are below what float16 can divide by
+    x = torch.randn(1, 8, 8, 6)
+    assert (layer.half()(x.half()) - layer.float()(x)).abs().max() <= 0.05
+
+
 def test_cells_do_not_feel_each_other() -> None:
     layer = make()
     x = torch.randn(1, 8, 24, 6, dtype=torch.float64)

@@ -161,7 +161,9 @@ def test_every_parameter_learns() -> None:
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
-@pytest.mark.parametrize("changes", [{"num_heads": (2,)}, {"top_k": 16}, {"window_size": 5}, {"out_channels": 1}])
+@pytest.mark.parametrize(
+    "changes", [{"num_heads": (2,)}, {"top_k": 16}, {"window_size": 5}, {"window_size": 2}, {"out_channels": 1}]
+)
 def test_a_configuration_that_makes_no_sense_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"heads|top_k|window|channels"):
         replace(SMALL, **changes)
