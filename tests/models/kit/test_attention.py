@@ -65,9 +65,9 @@ def test_the_layer_is_the_papers_sum_over_sorted_chunks() -> None:
 def test_short_vectors_are_finite_in_half_precision() -> None:
     layer = make().float()
     with torch.no_grad():
-        layer.qkv.weight[:12] *= 1e-3  # queries and keys: their products are below what float16 can divide by
-    x = torch.randn(1, 8, 8, 6)
-    assert (layer.half()(x.half()) - layer.float()(x)).abs().max() <= 0.05
+        for parameter in layer.qkv.parameters():
+            parameter[:12] *= 1e-3  # queries and keys: their products are below what float16 can divide by
+    assert layer.half()(torch.randn(1, 8, 8, 6).half()).isfinite().all()
 
 
 def test_cells_do_not_feel_each_other() -> None:
