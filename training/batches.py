@@ -11,6 +11,7 @@ from torch import Tensor
 
 from training import degradations
 from training.dataset import Photographs, held_out, pictures, without
+from training.pages import pages
 from training.recipe import Phase, Recipe
 
 Batches = Callable[[Phase, torch.Generator], tuple[Tensor, Tensor]]  # (input, target) of a phase's size
@@ -36,7 +37,8 @@ class RecipeBatches:
             if degradations.takes(recipe.degradation["kind"], "pairs"):  # others are validated on them alone
                 ours = {"pairs": pairs, "held_out": recipe.data.held_out}
         clean = [path for folder in recipe.data.clean for path in pictures(data / folder)]
-        self.photographs = Photographs(without(clean, excluded), device)
+        drawn = pages(recipe.data.pages, recipe.seed)
+        self.photographs = Photographs(without(clean, excluded), device, drawn=drawn)
         self._degrade = {
             phase.until: degradations.create(**ours | recipe.degradation_with(phase.degradation))
             for phase in recipe.schedule.phases

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -115,8 +116,16 @@ class Photographs:
     JPEG artefacts and noise would be learnt as truth: pictures with a short side over `halve_above` pixels are halved.
     """
 
-    def __init__(self, paths: Iterable[Path], device: torch.device, halve_above: int = 640) -> None:
-        self.photographs = [_read(path, halve_above).to(device) for path in paths]
+    def __init__(
+        self,
+        paths: Iterable[Path],
+        device: torch.device,
+        halve_above: int = 640,
+        drawn: Iterable[NDArray[np.uint8]] = (),
+    ) -> None:
+        """Read the pictures of `paths`; `drawn` ones (H, W, 3) join them."""
+        self.photographs = [_tensor(_halved(read_8bit(path), halve_above)).to(device) for path in paths]
+        self.photographs += [_tensor(picture).to(device) for picture in drawn]
         if not self.photographs:
             raise DatasetError("there are no pictures to train on, but for those that the recipe is validated on")
         areas = torch.tensor([float(p.shape[1] * p.shape[2]) for p in self.photographs])
@@ -140,10 +149,12 @@ def _crop(photograph: Tensor, size: int, top: Tensor, left: Tensor, turn: Tensor
     return torch.rot90(crop.flip(-1) if mirrored else crop, quarter, (1, 2))
 
 
-def _read(path: Path, halve_above: int) -> Tensor:
-    rgb = read_8bit(path)
-    if min(rgb.shape[:2]) > halve_above:
-        rgb = np.asarray(Image.fromarray(rgb).reduce(2))
+def _halved(rgb: NDArray[np.uint8], above: int) -> NDArray[np.uint8]:
+    """A picture (H, W, 3), at half its size where its short side has more than `above` pixels."""
+    return np.asarray(Image.fromarray(rgb).reduce(2)) if min(rgb.shape[:2]) > above else rgb
+
+
+def _tensor(rgb: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(rgb.transpose(2, 0, 1).copy())
 
 

@@ -65,11 +65,13 @@ class Schedule(_Part):
 class Data(_Part):
     """Folders below the data folder, and in words what they hold.
 
-    `held_out` pairs (paths in `pairs`) and their photographs are never trained on.
+    `pages` drawn pages (`training.pages`) join the pictures of `clean`. `held_out` pairs (paths in `pairs`) and their
+    photographs are never trained on.
     """
 
     about: str
     clean: tuple[str, ...]
+    pages: int = Field(default=0, ge=0)
     pairs: str | None = None
     held_out: tuple[str, ...] = ()
 

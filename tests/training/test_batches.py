@@ -10,6 +10,7 @@ from PIL import Image
 from training.batches import RecipeBatches
 from training.dataset import DatasetError
 from training.degradations.ranges import DegradationError
+from training.pages import SIDE
 from training.recipe import Recipe, ValidationSet
 
 RECIPE = """
@@ -84,3 +85,10 @@ def test_pairs_are_held_out_of_what_is_not_trained_on_them(tmp_path: Path) -> No
     data = read.data.model_copy(update={"pairs": ".", "held_out": ("a.png",)})
     draw = RecipeBatches(read.model_copy(update={"data": data}), tmp_path, torch.device("cpu"))
     assert len(draw.photographs.photographs) == 1
+
+
+def test_drawn_pages_join_the_photographs(tmp_path: Path) -> None:
+    read = recipe(tmp_path, "{}")
+    read = read.model_copy(update={"data": read.data.model_copy(update={"pages": 3})})
+    photographs = RecipeBatches(read, tmp_path, torch.device("cpu")).photographs.photographs
+    assert [picture.shape for picture in photographs] == [(3, 40, 48)] + [(3, SIDE, SIDE)] * 3
