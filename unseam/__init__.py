@@ -10,13 +10,23 @@ from __future__ import annotations
 
 from unseam.asynchronous import AsyncClient
 from unseam.client import Client
-from unseam.errors import ClientError, InvalidAddress, InvalidKey, MisnamedFile, ProblemError, UnreachableError
+from unseam.errors import (
+    ChangedFile,
+    ClientError,
+    InvalidAddress,
+    InvalidKey,
+    MisnamedFile,
+    ProblemError,
+    UnreachableError,
+)
 from unseam.exchange import Options
 from unseam.job import Job, Result
-from unseam.picture import Restored, Source
+from unseam.original import Source
+from unseam.picture import Restored
 
 __all__ = [
     "AsyncClient",
+    "ChangedFile",
     "Client",
     "ClientError",
     "InvalidAddress",

@@ -1,8 +1,7 @@
-"""What an answer says: a job, a list, a picture, an error; or that somebody else answered than unseam."""
+"""What an answer says: a job, a list, an error; or that somebody else answered than unseam."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from typing import Any, Final
@@ -11,7 +10,6 @@ import httpx
 
 from unseam.errors import FOREIGN, ProblemError, bare
 from unseam.job import Job
-from unseam.picture import Restored
 
 ROUTE: Final = re.compile(r"/(restore|tasks|models|jobs/.*)$")  # what comes after the service's address
 
@@ -62,23 +60,14 @@ def event(data: bytes, answer: httpx.Response) -> Job:
     return _job(body, answer)
 
 
-def picture(answer: httpx.Response, job: Job) -> Restored | None:
-    """The picture that an answer carries; None if its bytes are not those that the job tells of."""
-    if job.result is None:
-        return Restored(answer.content, answer.headers.get("Content-Type", "application/octet-stream"), job)
-    if hashlib.sha256(answer.content).hexdigest() != job.result.sha256:
-        return None
-    return Restored(answer.content, job.result.media_type, job)
-
-
-def another(job: Job, answer: httpx.Response) -> ProblemError:
+def another(job: Job, answer: httpx.Response, found_bytes: int) -> ProblemError:
     """The error that somebody between answers with something else than the job's picture."""
     return ProblemError(
         f"What {bare(answer.url)} gives is not the picture of this job: its sha256 is another, twice. "
         "Is there a proxy between?",
         kind="not-the-result",
         status=answer.status_code,
-        facts={"expected": vars(job.result) if job.result else None, "found_bytes": len(answer.content)},
+        facts={"expected": vars(job.result) if job.result else None, "found_bytes": found_bytes},
     )
 
 

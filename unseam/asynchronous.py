@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, Self, Unpack
 
 import httpx
 
 from unseam import answers, exchange
+from unseam.arrival import Arrival, arriving, placed
 from unseam.errors import ProblemError
 from unseam.events import Lines
 from unseam.exchange import Options
 from unseam.job import Job
+from unseam.original import PIECE_BYTES, Original, Source
 from unseam.patience import PATIENCE_S, Notice, Patience
-from unseam.picture import Restored, Source, content
+from unseam.picture import Restored
 from unseam.upload import Order, settle
 
 
@@ -42,16 +46,19 @@ class AsyncClient:
         source: Source,
         *,
         task: str,
+        to: str | os.PathLike[str] | None = None,
         on_progress: Callable[[Job], object] | None = None,
         **options: Unpack[Options],
     ) -> Restored:
         """Restore a picture; see `Client.restore`. Cancelling the coroutine cancels the job."""
+        path = placed(to)
+        chosen = exchange.named(options, path)
         async with self._turns:
-            order = exchange.order(self._http, await asyncio.to_thread(content, source), task, options)
+            order = exchange.order(self._http, await asyncio.to_thread(Original, source), task, chosen)
             patience = Patience(self._patience_s, self._on_wait)
             while True:
                 try:
-                    return await self._restored(order, on_progress)
+                    return await self._restored(order, path, on_progress)
                 except ProblemError as error:
                     if not exchange.again(error):
                         raise
@@ -59,8 +66,8 @@ class AsyncClient:
 
     async def submit(self, source: Source, *, task: str, **options: Unpack[Options]) -> Job:
         """Send a picture and do not wait for it; see `Client.submit`."""
-        data = await asyncio.to_thread(content, source)
-        return await self._made(exchange.order(self._http, data, task, options))
+        original = await asyncio.to_thread(Original, source)
+        return await self._made(exchange.order(self._http, original, task, options))
 
     async def job(self, job_id: str) -> Job:
         """The job as it stands."""
@@ -82,15 +89,16 @@ class AsyncClient:
             except (httpx.RequestError, ProblemError) as error:
                 await asyncio.sleep(patience.spend(error))
 
-    async def result(self, job: Job) -> Restored:
+    async def result(self, job: Job, *, to: str | os.PathLike[str] | None = None) -> Restored:
         """The picture of a job that succeeded; see `Client.result`."""
         job = job if job.result else await self.job(job.id)
         request = self._http.build_request("GET", f"jobs/{job.id}/result")
-        for _ in range(2):
-            answer = await self._send(request, self._patience_s)
-            if restored := await asyncio.to_thread(answers.picture, answer, job):
-                return restored
-        raise answers.another(job, answer)
+        with arriving(placed(to), job) as arrival:
+            for _ in range(2):
+                answer = await self._send(request, self._patience_s, arrival)
+                if restored := await asyncio.to_thread(arrival.restored, job, answer):
+                    return restored
+            raise answers.another(job, answer, arrival.size_bytes)
 
     async def cancel(self, job_id: str) -> Job:
         """End a job, or delete the result of one that has ended."""
@@ -116,7 +124,7 @@ class AsyncClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _restored(self, order: Order, on_progress: Callable[[Job], object] | None) -> Restored:
+    async def _restored(self, order: Order, to: Path | None, on_progress: Callable[[Job], object] | None) -> Restored:
         order.job = None
         try:
             order.job = await self._made(order)
@@ -124,7 +132,7 @@ class AsyncClient:
                 async for job in changes:
                     if on_progress:
                         on_progress(job)
-            return await self.result(exchange.succeeded(job))
+            return await self.result(exchange.succeeded(job), to=to)
         finally:
             leaving = asyncio.create_task(self._leave(order))
             self._leaving.add(leaving)  # `close` waits for it, whoever is cancelled again
@@ -145,25 +153,37 @@ class AsyncClient:
         return answers.job(await self._send(order.request, self._patience_s))
 
     async def _events(self, request: httpx.Request) -> AsyncGenerator[Job, None]:
-        answer = await self._http.send(request, stream=True)
-        try:
-            if not answer.is_success:
-                await answer.aread()
+        async with self._opened(request) as answer:
             lines = Lines()
-            async for piece in answers.streamed(answers.accepted(answer)).aiter_bytes():
+            async for piece in answers.streamed(answer).aiter_bytes():
                 for data in lines.data(piece):
                     yield answers.event(data, answer)
-        finally:
-            await answer.aclose()
 
     async def _ask(self, method: str, address: str) -> httpx.Response:
         return await self._send(self._http.build_request(method, address), patience_s=0)
 
-    async def _send(self, request: httpx.Request, patience_s: float) -> httpx.Response:
+    async def _send(self, request: httpx.Request, patience_s: float, arrival: Arrival | None = None) -> httpx.Response:
         patience = Patience(patience_s, self._on_wait)
         while True:
             try:
-                return answers.accepted(await self._http.send(request))
+                async with self._opened(request) as answer:
+                    if arrival is None:
+                        await answer.aread()
+                    else:
+                        arrival.begin()
+                        async for piece in answer.aiter_bytes(PIECE_BYTES):
+                            await asyncio.to_thread(arrival.take, piece)
+                    return answer
             except (httpx.RequestError, ProblemError) as error:
                 settle(request, error)
                 await asyncio.sleep(patience.spend(error))
+
+    @asynccontextmanager
+    async def _opened(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+        answer = await self._http.send(request, stream=True)
+        try:
+            if not answer.is_success:
+                await answer.aread()
+            yield answers.accepted(answer)
+        finally:
+            await answer.aclose()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any, Self, Unpack
 
 import httpx
 
 from unseam import answers, exchange
+from unseam.arrival import Arrival, arriving, placed
 from unseam.errors import ProblemError
 from unseam.events import Lines
 from unseam.exchange import Options
 from unseam.job import Job
+from unseam.original import PIECE_BYTES, Original, Source
 from unseam.patience import PATIENCE_S, Notice, Patience
-from unseam.picture import Restored, Source, content
+from unseam.picture import Restored
 from unseam.upload import Order, settle
 
 
@@ -57,27 +61,35 @@ class Client:
         source: Source,
         *,
         task: str,
+        to: str | os.PathLike[str] | None = None,
         on_progress: Callable[[Job], object] | None = None,
         **options: Unpack[Options],
     ) -> Restored:
-        """Restore a picture, given as a path, bytes or an open file.
+        """Restore a picture, given as a path, bytes or an open file; files are sent as they are read.
 
         Args:
             source: the picture.
             task: one of `tasks()`.
+            to: the file that the result is written to as it comes, whole or not at all, rather than to memory. Its
+                suffix decides the kind of picture, where `format` does not.
             on_progress: is given the job at each change.
             options: see `unseam.Options`.
 
         A job that failed of what passes, such as a full disk, is made again. The picture is deleted on the server once
         it is here, and the job cancelled when this is interrupted, in so far as the server hears of it within a few
         seconds; else it deletes the result itself after its time (an hour, if not set otherwise).
+
+        Raises OSError for files that cannot be read or written, ChangedFile for one that changes while it is sent, and
+        MisnamedFile where `to` says another kind of picture than `format`.
         """
+        path = placed(to)
+        chosen = exchange.named(options, path)
         with self._turns:
-            order = exchange.order(self._http, content(source), task, options)
+            order = exchange.order(self._http, Original(source), task, chosen)
             patience = Patience(self._patience_s, self._on_wait)
             while True:
                 try:
-                    return self._restored(order, on_progress)
+                    return self._restored(order, path, on_progress)
                 except ProblemError as error:
                     if not exchange.again(error):
                         raise
@@ -85,7 +97,7 @@ class Client:
 
     def submit(self, source: Source, *, task: str, **options: Unpack[Options]) -> Job:
         """Send a picture and do not wait for it: `watch`, then `result`, then `cancel` to delete it."""
-        return self._made(exchange.order(self._http, content(source), task, options))
+        return self._made(exchange.order(self._http, Original(source), task, options))
 
     def job(self, job_id: str) -> Job:
         """The job as it stands."""
@@ -107,15 +119,21 @@ class Client:
             except (httpx.RequestError, ProblemError) as error:
                 time.sleep(patience.spend(error))
 
-    def result(self, job: Job) -> Restored:
-        """The picture of a job that succeeded, asked for again once where it is not the one that the job tells of."""
+    def result(self, job: Job, *, to: str | os.PathLike[str] | None = None) -> Restored:
+        """The picture of a job that succeeded, asked for again once where it is not the one that the job tells of.
+
+        Args:
+            job: as `watch` and `job` give it.
+            to: the file that it is written to, as in `restore`.
+        """
         job = job if job.result else self.job(job.id)
         request = self._http.build_request("GET", f"jobs/{job.id}/result")
-        for _ in range(2):
-            answer = self._send(request, self._patience_s)
-            if restored := answers.picture(answer, job):
-                return restored
-        raise answers.another(job, answer)
+        with arriving(placed(to), job) as arrival:
+            for _ in range(2):
+                answer = self._send(request, self._patience_s, arrival)
+                if restored := arrival.restored(job, answer):
+                    return restored
+            raise answers.another(job, answer, arrival.size_bytes)
 
     def cancel(self, job_id: str) -> Job:
         """End a job, or delete the result of one that has ended."""
@@ -139,7 +157,7 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _restored(self, order: Order, on_progress: Callable[[Job], object] | None) -> Restored:
+    def _restored(self, order: Order, to: Path | None, on_progress: Callable[[Job], object] | None) -> Restored:
         order.job = None
         try:
             order.job = self._made(order)
@@ -147,7 +165,7 @@ class Client:
                 for job in changes:
                     if on_progress:
                         on_progress(job)
-            return self.result(exchange.succeeded(job))
+            return self.result(exchange.succeeded(job), to=to)
         finally:
             with suppress(Exception):  # the picture is there, or its error is under way
                 self._leave(order)
@@ -169,25 +187,38 @@ class Client:
         return answers.job(self._send(order.request, self._patience_s))
 
     def _events(self, request: httpx.Request) -> Generator[Job, None, None]:
-        answer = self._http.send(request, stream=True)
-        try:
-            if not answer.is_success:
-                answer.read()
+        with self._opened(request) as answer:
             lines = Lines()
-            for piece in answers.streamed(answers.accepted(answer)).iter_bytes():
+            for piece in answers.streamed(answer).iter_bytes():
                 for data in lines.data(piece):
                     yield answers.event(data, answer)
-        finally:
-            answer.close()
 
     def _ask(self, method: str, address: str) -> httpx.Response:
         return self._send(self._http.build_request(method, address), patience_s=0)
 
-    def _send(self, request: httpx.Request, patience_s: float) -> httpx.Response:
+    def _send(self, request: httpx.Request, patience_s: float, arrival: Arrival | None = None) -> httpx.Response:
         patience = Patience(patience_s, self._on_wait)
         while True:
             try:
-                return answers.accepted(self._http.send(request))
+                with self._opened(request) as answer:
+                    if arrival is None:
+                        answer.read()
+                    else:
+                        arrival.begin()
+                        for piece in answer.iter_bytes(PIECE_BYTES):
+                            arrival.take(piece)
+                    return answer
             except (httpx.RequestError, ProblemError) as error:
                 settle(request, error)
                 time.sleep(patience.spend(error))
+
+    @contextmanager
+    def _opened(self, request: httpx.Request) -> Iterator[httpx.Response]:
+        """The answer, of which only the head has come; the ProblemError of one that is no success is raised."""
+        answer = self._http.send(request, stream=True)
+        try:
+            if not answer.is_success:
+                answer.read()
+            yield answers.accepted(answer)
+        finally:
+            answer.close()

@@ -6,7 +6,8 @@ Exception
     ├── UnreachableError    there was no answer
     ├── InvalidAddress(ValueError)    the service's address is none
     ├── InvalidKey(ValueError)        the API key is none
-    └── MisnamedFile(ValueError)      a picture is to be saved under the name of another kind
+    ├── MisnamedFile(ValueError)      a picture is to be saved under the name of another kind
+    └── ChangedFile(OSError)          a picture's file is no longer what it was when it was first read
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ class InvalidKey(ClientError, ValueError):  # noqa: N818
 
 class MisnamedFile(ClientError, ValueError):  # noqa: N818
     """A file name that would lie about the picture in it."""
+
+
+class ChangedFile(ClientError, OSError):  # noqa: N818
+    """A file that was written, replaced or deleted while it was sent."""
 
 
 class ProblemError(ClientError):

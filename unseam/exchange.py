@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import Any, Final, Literal, TypedDict
 
 import httpx
@@ -10,7 +11,9 @@ import httpx
 from unseam.address import address, headers
 from unseam.errors import ProblemError
 from unseam.job import Job
+from unseam.original import Original
 from unseam.patience import passes
+from unseam.picture import SUFFIXES, refuse_misnamed
 from unseam.upload import Order, Upload
 
 TIMEOUT: Final = httpx.Timeout(60, connect=10, pool=None)
@@ -53,12 +56,24 @@ def positive(at_once: int) -> int:
     return at_once
 
 
-def order(http: httpx.Client | httpx.AsyncClient, data: bytes, task: str, options: Options) -> Order:
+def named(options: Options, to: Path | None) -> Options:
+    """The options, with the kind of file that a result's name says. Raises MisnamedFile if they say another."""
+    kind = SUFFIXES.get(to.suffix.lower()) if to else None
+    if to is None or kind is None:
+        return options
+    chosen = options.get("format") or kind.removeprefix("image/")
+    if media_type := SUFFIXES.get(f".{chosen.lower()}"):  # else it is for the service to refuse
+        refuse_misnamed(to, media_type)
+    return Options(**options | {"format": chosen})
+
+
+def order(http: httpx.Client | httpx.AsyncClient, original: Original, task: str, options: Options) -> Order:
     """What makes a job; sent again, it is still the same job."""
     chosen = {"task": task} | {name: str(value) for name, value in options.items() if value is not None}
-    headers = {"Prefer": "respond-async", "Idempotency-Key": secrets.token_hex(16), "Content-Length": str(len(data))}
+    length = str(original.size_bytes)
+    headers = {"Prefer": "respond-async", "Idempotency-Key": secrets.token_hex(16), "Content-Length": length}
     bare = http.build_request("POST", "restore", params=chosen, headers=headers)
-    upload = Upload(data)
+    upload = Upload(original)
     whole = httpx.Request(bare.method, bare.url, headers=bare.headers, stream=upload, extensions=bare.extensions)
     return Order(whole, upload)
 

@@ -6,12 +6,13 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import httpx
 
 from unseam.errors import FOREIGN, ClientError, ProblemError, UnreachableError, bare
+from unseam.upload import Upload
 
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 8.0
@@ -79,14 +80,23 @@ def told(failure: httpx.RequestError | ProblemError) -> ClientError:
 
 def _nobody(failure: httpx.TransportError) -> bool:
     """Whether there is no such host, or one that speaks no TLS or shows a certificate that is not trusted."""
-    cause: BaseException | None = failure
-    while isinstance(failure, httpx.ConnectError) and cause:
+    for cause in _causes(failure) if isinstance(failure, httpx.ConnectError) else ():
         if isinstance(cause, socket.gaierror):
             return cause.errno != socket.EAI_AGAIN
         if isinstance(cause, ssl.SSLError):
             return not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
-        cause = cause.__cause__ or cause.__context__
     return False
+
+
+def _causes(failure: BaseException) -> Iterator[BaseException]:
+    """The failure and what it came of, down to the system's word; of several addresses, that of the last."""
+    cause: BaseException | None = failure
+    while cause:
+        yield cause
+        if isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[-1]
+        else:
+            cause = cause.__cause__ or cause.__context__
 
 
 def unreachable(error: httpx.RequestError) -> UnreachableError:
@@ -99,7 +109,19 @@ def unreachable(error: httpx.RequestError) -> UnreachableError:
         return UnreachableError(f"{service} did not {doing} within {seconds:g} s")
     if isinstance(error, httpx.ConnectTimeout):
         return UnreachableError(f"{service} cannot be reached: no connection within {waited_s.get('connect'):g} s")
-    return UnreachableError(f"{service} cannot be reached: {str(error) or type(error).__name__}")
+    return UnreachableError(f"{service} cannot be reached: {_reason(error)}")
+
+
+def _reason(error: httpx.RequestError) -> str:
+    upload = error.request.stream
+    if isinstance(upload, Upload) and upload.under_way:
+        return "the connection broke while the picture was sent"  # as where a proxy takes no such large ones
+    for cause in _causes(error):
+        if isinstance(cause, ConnectionRefusedError):
+            return "nothing listens there (connection refused)"
+        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, ssl.SSLError):
+            return cause.strerror
+    return str(error) or type(error).__name__
 
 
 def garbled(error: httpx.DecodingError) -> ProblemError:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from typing import Final
 
 import httpx
 
 from unseam.errors import ProblemError
 from unseam.job import Job
-
-PIECE_BYTES: Final = 1 << 20
+from unseam.original import Original
 
 
 class Upload(httpx.SyncByteStream, httpx.AsyncByteStream):
@@ -21,25 +20,28 @@ class Upload(httpx.SyncByteStream, httpx.AsyncByteStream):
 
     Attributes:
         out: whether all of it went out, and the service did not refuse it: then there may be a job.
+        under_way: whether some of it went out, and not all.
         deadline: of `time.monotonic()`; no piece goes out after it.
     """
 
-    def __init__(self, data: bytes) -> None:
-        self._data = memoryview(data)
-        self.out = False
+    def __init__(self, original: Original) -> None:
+        self._original = original
+        self.out = self.under_way = False
         self.deadline = math.inf
 
     def __iter__(self) -> Iterator[bytes]:
-        size = len(self._data)
-        for start in range(0, size, PIECE_BYTES):
+        left = self._original.size_bytes
+        for piece in self._original.pieces():
             if time.monotonic() > self.deadline:
                 raise httpx.WriteTimeout("no time is left")
-            if start + PIECE_BYTES >= size:
-                self.out = True  # before it is: an interruption may come in between
-            yield bytes(self._data[start : start + PIECE_BYTES])
+            left -= len(piece)
+            self.under_way = left > 0
+            self.out = self.out or not left  # before it is: an interruption may come in between
+            yield piece
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self:
+        pieces = iter(self)
+        while piece := await asyncio.to_thread(next, pieces, b""):  # a disk may be slow
             yield piece
 
 

@@ -13,13 +13,13 @@ from imaging.codec import Format, Limits, decode, encode
 from imaging.codec.encoding import Keep, refuse_loss
 from imaging.codec.streams import Reader, write
 from imaging.stages import Layout
-from service.batch.restorer import Progress, Restoration
-from service.batch.selection import InvalidArgument
+from service.batch.restorer import Progress, Restoration, UnreadableFile
+from service.batch.selection import InvalidArgument, Item
 from service.catalogue import Artifact, Catalogue
 from service.engine import Engine, Options
 from service.planning import Course, mode
 from service.settings import Settings
-from unseam.files import appearing
+from unseam.files import appearing, write_whole
 
 BY_ROWS_PIXELS: Final = 32_000_000  # from here on a TIFF is written while the picture is read
 NO_LIMITS: Final = Limits(sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize)
@@ -53,17 +53,26 @@ class LocalRestorer:
     def __init__(self, artifact: Artifact, settings: Settings, choices: Choices) -> None:
         self._artifact, self._choices = artifact, choices
         self._limits = Limits(max_bytes=sys.maxsize, max_pixels=settings.max_pixels, max_side=settings.max_side)
-        self._options = Options(settings.backend, settings.device, settings.threads, settings.batch)
+        # On a CPU the export has tried what is used here; once more would take as long as a small picture.
+        tried = settings.device != "cpu"
+        self._options = Options(settings.backend, settings.device, settings.threads, settings.batch, tried=tried)
         self._engine: Engine | None = None
 
-    def __call__(self, data: bytes, format: Format, on_progress: Progress) -> Restoration:
-        """Restore a picture. Raises PictureError, PlanError or BackendError."""
+    def __call__(self, item: Item, on_progress: Progress) -> Restoration:
+        """Restore a picture. Raises PictureError, PlanError, BackendError or UnreadableFile; leaves no half file."""
+        return self._by_rows(item, on_progress) or self._in_memory(item, on_progress)
+
+    def _in_memory(self, item: Item, on_progress: Progress) -> Restoration:
+        try:
+            data = item.source.read_bytes()
+        except OSError as error:
+            raise UnreadableFile.of(item, error) from error
         choices = self._choices
         marks = [time.perf_counter()]
         picture = decode(data, self._limits, frame=choices.frame)
         marks.append(time.perf_counter())
         engine = self._warm()
-        refuse_loss(picture, format, engine.manifest.scale)  # before the work, not after it
+        refuse_loss(picture, item.format, engine.manifest.scale)  # before the work, not after it
         height, width = picture.pixels.shape[:2]
         course = engine.chart(height, width, tile=choices.tile, halo=choices.halo, pattern=choices.pattern)
         marks.append(time.perf_counter())
@@ -71,19 +80,18 @@ class LocalRestorer:
         pixels = engine.restore(picture.visible, course, pattern=choices.pattern, on_progress=on_progress)
         restored = picture.restored(pixels)
         marks.append(time.perf_counter())
-        content = encode(restored, format=format, quality=choices.quality, keep=choices.keep)
+        content = encode(restored, format=item.format, quality=choices.quality, keep=choices.keep)
         marks.append(time.perf_counter())
+        write_whole(item.target, content)
         stages = zip(("decode", "load", "infer", "encode"), marks[:-1], marks[1:], strict=True)
         height, width = restored.pixels.shape[:2]
         seconds = {stage: round(end - start, 4) for stage, start, end in stages}
-        return Restoration(content, width, height, _facts(engine, course, seconds))
+        return Restoration(width, height, _facts(engine, course, seconds))
 
-    def by_rows(self, source: Path, target: Path, format: Format, on_progress: Progress) -> Restoration | None:
-        """Restore a large picture to a TIFF, in memory that grows with its width only; None for any other.
-
-        Raises as a call does, and leaves no half file.
-        """
-        if format is not Format.TIFF or not source.is_file() or source.stat().st_size < BY_ROWS_PIXELS // 64:
+    def _by_rows(self, item: Item, on_progress: Progress) -> Restoration | None:
+        """Restore a large picture to a TIFF, in memory that grows with its width only; None for any other."""
+        source = item.source
+        if item.format is not Format.TIFF or not source.is_file() or source.stat().st_size < BY_ROWS_PIXELS // 64:
             return None
         start = time.perf_counter()
         reader = Reader(source, NO_LIMITS, frame=self._choices.frame)
@@ -96,7 +104,7 @@ class LocalRestorer:
             return None
         scale, manifest = engine.manifest.scale, engine.manifest
         restored = 1 if reader.channels < manifest.in_channels else manifest.out_channels
-        with appearing(target) as file:
+        with appearing(item.target) as file:
             write(
                 file,
                 engine.stream(reader.rows, course, reader.channels, on_progress=on_progress),
@@ -108,7 +116,7 @@ class LocalRestorer:
                 keep=choices.keep,
             )
         facts = _facts(engine, course, {"all": round(time.perf_counter() - start, 4)})
-        return Restoration(None, width * scale, height * scale, facts)
+        return Restoration(width * scale, height * scale, facts)
 
     def _warm(self) -> Engine:
         self._engine = self._engine or Engine(self._artifact, self._options)

@@ -1,41 +1,48 @@
-"""What restores one picture: this machine, or a server."""
+"""What restores one picture on this machine, and what is told of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
-from imaging.codec import Format
+from service.batch.selection import Item
+from service.errors import ServiceError
 
 Progress = Callable[[int, int], object]
 
 
+class UnreadableFile(ServiceError, ValueError):  # noqa: N818 - named for what it is, as service.errors
+    """A picture's file that cannot be read."""
+
+    @classmethod
+    def of(cls, item: Item, error: OSError) -> UnreadableFile:
+        """In words."""
+        return cls(f"{item.source} cannot be read: {error.strerror}")
+
+
+class RefusedPicture(ServiceError, ValueError):  # noqa: N818
+    """A server does not take this picture, or failed at it."""
+
+
 @dataclass(frozen=True)
 class Restoration:
-    """A restored picture and how it came about.
+    """How a restored picture came about.
 
     Attributes:
-        content: the file's bytes; None where they are in the file already.
         width: pixels.
         height: pixels.
         facts: network, tiles, seconds in each stage; values are JSON.
     """
 
-    content: bytes | None
     width: int
     height: int
     facts: Mapping[str, Any]
 
 
 class Restorer(Protocol):
-    """Restores the bytes of a picture."""
+    """Restores a picture from file to file."""
 
-    def __call__(self, data: bytes, format: Format, on_progress: Progress) -> Restoration:
-        """Restore a picture into a kind of file; `on_progress` is told tiles done and tiles in all."""
-        ...
-
-    def by_rows(self, source: Path, target: Path, format: Format, on_progress: Progress) -> Restoration | None:
-        """Restore a picture that is too large to be in memory from file to file; None for any other."""
+    def __call__(self, item: Item, on_progress: Progress) -> Restoration:
+        """Restore a picture; its result appears whole or not at all. `on_progress` is told tiles done and in all."""
         ...

@@ -7,8 +7,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, get_args
 
 from export.manifest import Backend
@@ -16,14 +16,15 @@ from imaging.codec import Format
 from imaging.codec.encoding import Keep
 from service import settings
 from service.batch.progress import Bars
-from service.batch.restorer import Restorer
-from service.batch.run import restore_all
+from service.batch.run import Run
 from service.batch.selection import FORMATS, InvalidArgument, select
 from service.batch.summary import Summary
 
 KEY: Final = "UNSEAM_API_KEY"
 PATIENCE_S: Final = 3600.0  # long enough for a server to be mended while a folder waits
+AT_ONCE: Final = 4  # while one is worked on, others are on their way to the server and back
 LOCAL: Final = ("backend", "device", "tile", "halo")  # options that a server has no ear for
+REMOTE: Final = ("patience", "at_once")  # options that say nothing without one
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--patience",
         type=_seconds,
         metavar="SECONDS",
-        help="how long a server that is full or away is waited for (default: 3600)",
+        help=f"how long a server that is full or away is waited for; 0 is not at all (default: {PATIENCE_S:.0f})",
+    )
+    server.add_argument(
+        "--at-once",
+        type=_count,
+        metavar="N",
+        help=f"pictures under way at once, from reading the file to its result (default: {AT_ONCE})",
     )
     here = parser.add_argument_group("on this machine")
     here.add_argument("--backend", choices=get_args(Backend), help="the runtime (default: the network's)")
@@ -68,12 +75,11 @@ def run(args: argparse.Namespace) -> int:
         others = f" and {skipped - 1} more" if skipped > 1 else ""
         raise InvalidArgument(f"{first}{others} is there already; --resume leaves it, --force writes it again")
     summary = Summary(len(items), skipped, selection.ignored)
-    with ExitStack() as stack:
-        restorer = _restorer(args, stack)
-        stack.enter_context(_terminable())
+    restore = _way(args)
+    with _terminable():
         try:
             with Bars(len(items)) as bars:
-                restore_all(items, restorer, summary, bars)
+                restore(Run(items, summary, bars))
         finally:
             if selection.in_folder:
                 print(summary.words(), file=sys.stderr)  # noqa: T201
@@ -83,37 +89,47 @@ def run(args: argparse.Namespace) -> int:
     return 1 if summary.failed else 0
 
 
-def _restorer(args: argparse.Namespace, stack: ExitStack) -> Restorer:
-    """This machine's or a server's; what has to be closed is left to the stack."""
+def _way(args: argparse.Namespace) -> Callable[[Run], None]:
+    """What restores the pictures of a run: this machine or a server."""
     if args.url:
-        from service.batch.remote import RemoteRestorer
-        from service.batch.waiting import Waiting
-        from unseam import Client
-        from unseam.exchange import Options
-
-        if useless := [f"--{name}" for name in LOCAL if getattr(args, name) is not None]:
-            raise InvalidArgument(f"{', '.join(useless)} cannot be chosen for a server (--url)")
-        patience_s = PATIENCE_S if args.patience is None else args.patience
-        client = stack.enter_context(
-            Client(args.url, key=os.environ.get(KEY), patience_s=patience_s, on_wait=Waiting(Bars.say))
-        )
-        options = Options(
-            model=args.model,
-            scale=args.scale,
-            pattern=args.pattern,
-            quality=args.quality,
-            keep=args.keep,
-            frame=args.frame,
-        )
-        return RemoteRestorer(client, args.task, options)
-    if args.patience is not None:
-        raise InvalidArgument("--patience is for a server (--url)")
+        return _through_server(args)
+    if useless := [f"--{name.replace('_', '-')}" for name in REMOTE if getattr(args, name) is not None]:
+        raise InvalidArgument(f"{', '.join(useless)} is for a server (--url)")
     from service.batch.local import Choices, LocalRestorer, artifact
 
     chosen = settings.read(backend=args.backend, device=args.device)
     choices = Choices(args.tile, args.halo, args.frame, args.pattern, args.quality, args.keep)
     network = artifact(chosen.artifacts, args.task, model=args.model, scale=args.scale, pattern=args.pattern)
-    return LocalRestorer(network, chosen, choices)
+    restorer = LocalRestorer(network, chosen, choices)
+    return lambda run: run.one_by_one(restorer)
+
+
+def _through_server(args: argparse.Namespace) -> Callable[[Run], None]:
+    from service.batch.remote import RemoteRestorer, restore_remotely
+    from service.batch.waiting import Waiting
+    from unseam import AsyncClient, Options
+
+    if useless := [f"--{name}" for name in LOCAL if getattr(args, name) is not None]:
+        raise InvalidArgument(f"{', '.join(useless)} cannot be chosen for a server (--url)")
+    patience_s = PATIENCE_S if args.patience is None else args.patience
+    at_once = args.at_once or AT_ONCE
+    client = AsyncClient(
+        args.url,
+        key=os.environ.get(KEY),
+        patience_s=patience_s,
+        at_once=at_once,
+        on_wait=Waiting(Bars.say, patience_s),
+    )
+    options = Options(
+        model=args.model,
+        scale=args.scale,
+        pattern=args.pattern,
+        quality=args.quality,
+        keep=args.keep,
+        frame=args.frame,
+    )
+    restorer = RemoteRestorer(client, args.task, options)
+    return lambda run: restore_remotely(run, client, restorer, at_once)
 
 
 @contextmanager
@@ -143,6 +159,12 @@ def _seconds(text: str) -> float:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"takes whole seconds, not {text}")
     return float(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"takes 1 or more, not {text}")
+    return int(text)
 
 
 def _quality(text: str) -> int:

@@ -1,30 +1,13 @@
 from __future__ import annotations
 
-import io
 import tomllib
 from pathlib import Path
 
 import pytest
 
 import unseam
-from unseam.picture import content
 
-
-@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, io.BytesIO])
-def test_bytes_of_any_kind_are_taken(kind: type) -> None:
-    assert content(kind(b"picture")) == b"picture"
-
-
-def test_paths_are_read(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(b"picture")
-    assert content(tmp_path / "a.png") == content(str(tmp_path / "a.png")) == b"picture"
-
-
-def test_what_is_no_picture_is_refused_in_words() -> None:
-    with pytest.raises(TypeError, match="as an open file, not as list"):
-        content([1, 2])  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"open\(path, 'rb'\)"):
-        content(io.StringIO("picture"))  # type: ignore[arg-type]
+JOB = unseam.Job("1", "succeeded", "derain", "fake", 1, 1)
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.JPEG", "a", "a.restored"])
@@ -40,12 +23,26 @@ def test_a_name_of_another_kind_is_refused_and_the_way_to_it_told(tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
+def test_a_picture_in_a_file_is_read_or_copied_from_there(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    in_file = unseam.Restored(tmp_path / "a.jpg", "image/jpeg", JOB)
+    assert in_file.content == b"picture"
+    assert in_file.save(tmp_path / "b.jpg").read_bytes() == b"picture"
+    assert in_file.save(tmp_path / "a.jpg").read_bytes() == b"picture"
+    with pytest.raises(unseam.MisnamedFile):
+        in_file.save(tmp_path / "b.png")
+
+
+def test_a_picture_is_shown_without_its_bytes() -> None:
+    assert "picture" not in repr(restored("image/jpeg"))
+
+
 def restored(media_type: str) -> unseam.Restored:
-    return unseam.Restored(b"picture", media_type, unseam.Job("1", "succeeded", "derain", "fake", 1, 1))
+    return unseam.Restored(b"picture", media_type, JOB)
 
 
 def test_whoever_uses_the_package_has_its_types() -> None:
     assert (Path(unseam.__file__).parent / "py.typed").is_file()
     packaged = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["tool"]["setuptools"]
     assert packaged["package-data"]["unseam"] == ["py.typed"]
-    assert {"Options", "Source", "InvalidKey"} < set(unseam.__all__)
+    assert {"Options", "Source", "InvalidKey", "ChangedFile"} < set(unseam.__all__)

@@ -20,10 +20,10 @@ def shown(monkeypatch: pytest.MonkeyPatch, screen: io.StringIO, pictures: int) -
     monkeypatch.setattr("sys.stderr", screen)
     with Bars(pictures) as bars:
         for name in [f"{n}.png" for n in range(pictures)]:
-            bars.begin(name)
+            advance = bars.begin(name)
             for done in range(5):
-                bars.advance(done, 4)
-            bars.end()
+                advance(done, 4)
+            bars.end(name)
     return screen.getvalue()
 
 
@@ -43,3 +43,21 @@ def test_one_picture_has_no_bar_for_all(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_file_sees_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(monkeypatch, io.StringIO(), pictures=2) == ""
+
+
+def test_several_under_way_share_the_bar_of_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr("tqdm.std.time", lambda: float(next(clock)))
+    monkeypatch.setattr("sys.stderr", screen := Terminal())
+    with Bars(3) as bars:
+        first, second = bars.begin("a.png"), bars.begin("b.png")
+        first(1, 4)
+        second(2, 4)
+        bars.end("a.png")
+        second(4, 4)
+        bars.end("b.png")
+        bars.begin("c.png")(1, 10)
+        bars.end("c.png")
+    assert re.search(r"a\.png and 1 more: .* 3/8 \[", screen.getvalue())
+    assert re.search(r"b\.png: .* 5/8 \[", screen.getvalue())
+    assert re.search(r"c\.png: .* 1/10 \[", screen.getvalue())

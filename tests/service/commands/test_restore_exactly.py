@@ -133,12 +133,12 @@ def test_grey_stays_grey_from_file_to_file(monkeypatch: pytest.MonkeyPatch) -> N
 def test_when_it_is_interrupted_half_way_there_is_no_file(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(_bars: object, done: int, total: int) -> None:
+    def interrupt(done: int, total: int) -> None:
         if 0 < total <= 2 * done:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(local, "BY_ROWS_PIXELS", 64)
-    monkeypatch.setattr("service.batch.progress.Bars.advance", interrupt)
+    monkeypatch.setattr("service.batch.progress.Bars.begin", lambda *_: interrupt)
     before = sorted(Path().iterdir())
     assert restore("--tile", "64", target="out.tif") == cli.INTERRUPTED
     assert sorted(Path().iterdir()) == before

@@ -99,7 +99,10 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_DELETE = do_GET  # noqa: N815 - as http.server calls them
 
     def body(self) -> bytes:
-        return self.rfile.read(int(self.headers["Content-Length"]))
+        size = int(self.headers["Content-Length"])
+        if len(body := self.rfile.read(size)) < size:
+            raise ConnectionAbortedError("the client has gone")
+        return body
 
     def post_restore(self) -> None:
         job_id = self.headers["Idempotency-Key"]
