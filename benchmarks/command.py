@@ -8,7 +8,7 @@ from typing import Final
 
 # By name: measuring one thing loads no other's packages.
 SUBJECTS: Final = {
-    "engine": ("benchmarks.engine", "every network, tile and CPU runtime, beside torch"),
+    "engine": ("benchmarks.engine", "every network, tile and runtime, beside torch"),
     "http": ("benchmarks.latency", "how long clients of a server wait, and how many pictures a second they get"),
     "photograph": ("benchmarks.photograph", "one large photograph through a server: seconds and peak memory"),
     "gigapixel": ("benchmarks.gigapixel", "time and memory for a picture that does not fit in memory"),

@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from benchmarks.engine import ON_CPU
+from benchmarks.engine_runtimes import ON_CPU
 from benchmarks.latency import Level
 from models.registry import Card, cards
 from training.history import HISTORIES, History

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.baselines import stored
-from benchmarks.engine import COMPILED, EAGER, ON_CPU, WRITTEN
+from benchmarks.engine_runtimes import COMPILED, EAGER, ON_CPU, WRITTEN
 from benchmarks.harmless import asked
 from benchmarks.harmless import stored as unharmed
 from models.count import Count, count_all
@@ -119,7 +119,7 @@ def speeds(measured: Mapping[str, Any]) -> str:
     for network, smallest in _smallest(measured).items():
         cost = {row["runtime"]: row["cost"]["cpu_ms_per_tile"] for row in smallest if row["precision"] == "fp32"}
         narrow = [row for row in smallest if row["precision"] == "bf16" and row["runtime"] in ON_CPU]
-        floor_ms = smallest[0]["floor_ms"]
+        floor_ms = next(row["floor_ms"] for row in smallest if row["precision"] == "fp32")
         runtime = min(ON_CPU & cost.keys(), key=lambda name: cost[name])
         rows.append(
             (

@@ -3,18 +3,15 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from benchmarks import command
-from benchmarks.engine import Cost
 from export import manifest as manifests
-from export import stage
 from export.manifest import ManifestError
-from export.stage import Options
-from export.subject import Subject
-from models.ipt_v2.model import IPTV2, Config
+from service import cli
 
 
 def bench(*options: str) -> int:
@@ -23,23 +20,18 @@ def bench(*options: str) -> int:
     return command.run(parser.parse_args(options))
 
 
-@pytest.fixture
-def artifacts(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    model = IPTV2(Config(embed_dim=8, depths=(1, 1), num_heads=(1, 2), grid=4, window=16, cell=32)).eval()
-    subject = Subject(model, "small", 1, "derain", "ipt_v2", None, "0" * 64, "", False, halo=16)
-    (tmp_path / "small").mkdir()
-    stage.export(subject, tmp_path / "small", Options(backends=("onnx",), tiles=(64,), trust_halo=True))
-    return tmp_path
+def reported(capsys: pytest.CaptureFixture[str], artifacts: Path, *options: str) -> dict[str, Any]:
+    assert bench("engine", "--artifacts", str(artifacts), "--runs", "1", "--json", *options) == 0
+    report: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return report
 
 
-def test_every_runtime_is_compared_with_torch_and_with_the_machine(
+def test_every_runtime_is_compared_with_torch_and_the_machine_or_left_out_by_name(
     artifacts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert (
-        bench("engine", "--artifacts", str(artifacts), "--skip-compile", "--runs", "1", "--rounds", "2", "--json") == 0
-    )
-    report = json.loads(capsys.readouterr().out)
+    manifest = manifests.load(artifacts / "small")
+    manifests.save(manifest.model_copy(update={"backends": ("tensorrt-rtx", "onnx", "torch")}), artifacts / "small")
+    report = reported(capsys, artifacts, "--skip-compile", "--rounds", "2")
     written, eager, onnx = report["rows"]
     assert [row["runtime"] for row in report["rows"]] == ["torch as written", "torch eager", "onnx"]
     assert onnx["times_written"] == pytest.approx(written["cost"]["cpu_ms_per_tile"] / onnx["cost"]["cpu_ms_per_tile"])
@@ -48,27 +40,38 @@ def test_every_runtime_is_compared_with_torch_and_with_the_machine(
     assert onnx["megapixels_per_s"] == pytest.approx(64 * 64 / 1e3 / onnx["cost"]["ms_per_tile"])
     assert 0 < onnx["floor_ms"] < onnx["cost"]["cpu_ms_per_tile"]
     assert 20 < onnx["cost"]["peak_mb"] < 4000
-    assert report["macs_per_s"] > 1e8
+    assert onnx["cost"]["gpu_mb"] is None
+    assert report["macs_per_s"]["fp32"] > 1e8
+    assert (report["device"], report["ratios_of"]) == ("cpu", "cpu_ms_per_tile")
+    assert report["left_out"] == [{"network": "small", "tile": 64, "runtime": "tensorrt-rtx", "why": "needs a GPU"}]
 
 
-def test_a_runtime_that_is_not_measured_is_named(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    manifest = manifests.load(artifacts / "small")
-    manifests.save(manifest.model_copy(update={"backends": ("tensorrt-rtx", "onnx", "torch")}), artifacts / "small")
-    assert bench("engine", "--artifacts", str(artifacts), "--skip-compile", "--runs", "1", "--json") == 0
-    report = json.loads(capsys.readouterr().out)
-    (left_out,) = report["left_out"]
-    assert (left_out["network"], left_out["tile"], left_out["runtime"]) == ("small", 64, "tensorrt-rtx")
-    assert left_out["why"] == "runs on a GPU, and this measures the CPU"
-    assert report["ratios_of"] in report["rows"][0]["cost"]
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_none_is_measured(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bench", "engine", "--device", "cuda", "--artifacts", str(artifacts)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == ("unseam bench: --device cuda needs a GPU, and a torch built for CUDA: this one sees no GPU\n")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_a_gpu_runtimes_are_compared_by_the_clock(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = reported(capsys, artifacts, "--device", "cuda")
+    rows = {row["runtime"]: row for row in report["rows"]}
+    told = rows.keys() | {left_out["runtime"] for left_out in report["left_out"]}
+    assert told == {"torch as written", "torch eager", "torch.compile", "onnx", "tensorrt", "tensorrt-rtx"}
+    eager, compiled = rows["torch eager"], rows["torch.compile"]
+    assert compiled["times_eager"] == pytest.approx(eager["cost"]["ms_per_tile"] / compiled["cost"]["ms_per_tile"])
+    for row in rows.values():
+        assert 0 < row["floor_ms"] < row["cost"]["ms_per_tile"], row["runtime"]
+        assert 0 < row["cost"]["gpu_mb"] < 20_000, row["runtime"]
+    assert report["device"] == torch.cuda.get_device_name()
 
 
 def test_a_tile_that_no_artifact_has_is_refused_with_those_that_are(artifacts: Path) -> None:
     with pytest.raises(ManifestError, match="no artifact has tiles of 128; there are 64"):
         bench("engine", "--artifacts", str(artifacts), "--tiles", "64,128")
-
-
-def test_of_several_rounds_the_best_time_and_the_most_memory_count() -> None:
-    assert Cost(3, 5, 100).best(Cost(2, 6, 90)) == Cost(2, 5, 100)
 
 
 @pytest.mark.parametrize("option", ["--threads", "--runs", "--rounds"])
