@@ -84,7 +84,7 @@ def make(
 
 
 def present(card: Card, request: Request) -> bool:
-    """Whether there is an unaltered artifact of the card's weights, halo and standing.
+    """Whether there is an unaltered artifact of the card's weights, halo and standing, with a probe.
 
     In the precision, with the tiles, the attention and the backends asked for, if any; and with the tiles that one pass
     wants, if it is asked for.
@@ -108,5 +108,6 @@ def present(card: Card, request: Request) -> bool:
         and request.precision in (None, manifest.precision)
         and (not request.attention or manifest.attention in (None, request.attention))  # None: it has no such attention
         and set(request.backends) <= set(manifest.backends)
+        and manifest.probe is not None
         and tiled
     )

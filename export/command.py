@@ -179,7 +179,7 @@ def _report(args: argparse.Namespace, root: Path, outcomes: Iterable[tuple[str, 
         elif outcome:
             done.append(outcome)
             _say(args, _summary(outcome, root / name))
-    if len(done) > 1 or any(_unrun(one) for one in done):
+    if len(done) > 1 or any(one.built for one in done):  # only the table has a line on those
         _say(args, _parity_table(done))
     if args.json:
         report = {"exported": [one.model_dump(mode="json") for one in done], "failed": failed}
@@ -204,11 +204,6 @@ def _parity_table(done: Sequence[Manifest]) -> str:
     return "\n".join(rows)
 
 
-def _unrun(manifest: Manifest) -> bool:
-    """Whether an engine was built and, for want of a GPU, compared with nothing: only the table has a line on it."""
-    return not set(manifest.backends) <= {row.backend for row in manifest.parity}
-
-
 def _left_out(row: Parity) -> str:
     """What the largest error says nothing about, if that is anything."""
     return f", near-ties decide {row.undecided:.0%} of a picture" if row.undecided else ""
@@ -222,10 +217,8 @@ def _summary(manifest: Manifest, folder: Path) -> str:
             f"  {one.backend:<12} tile {one.tile:>4}   within {one.max_abs:.1e} of torch ({one.psnr_db:.0f} dB"
             f"{_left_out(one)})"
         )
-    shown = dict.fromkeys(
-        pictures.described(tile, manifest.in_channels) for tile in sorted({one.tile for one in manifest.parity})
-    )
-    rows += [f"  compared on {what}" for what in shown]
+    if manifest.parity:
+        rows.append(f"  compared on {pictures.described(manifest.tiles[0], manifest.in_channels)}")
     for timed in manifest.speed:
         rows.append(f"  {timed.backend:<12} tile {timed.tile:>4}   {timed.ms_per_tile:.0f} ms")
     for variant in manifest.variants:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError, model_validator
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 FILE_NAME = "manifest.json"
 
 Backend = Literal["onnx", "openvino", "tensorrt", "tensorrt-rtx", "torch"]
@@ -106,9 +106,12 @@ class Manifest(_Part):
         lattice: tile origins are multiples of this many input pixels.
         halo: input pixels read around each tile's kept centre in bounded mode.
         padding: how a picture is continued to the lattice, once, on the right and at the bottom.
+        format: 2; 1 had neither `probe` nor `built`.
         weights_sha256: of the safetensors file that was exported.
         staged: the description of the network's segments, `staged.json`.
-        backends: every backend that was checked, the default for its device first.
+        probe: what the network answers to a known picture, `probe.npz`; by it runtimes are checked where they serve.
+        backends: every backend that was asked for, the default for its device first.
+        built: those among them that were built and, for want of a GPU, compared with nothing.
         precision: of the graphs' products; pictures are float32 at either end.
         attention: how the graphs compute key-semantic attention, where the network has it; chosen among `variants`.
         pattern: of the mosaic, row by row, where the network takes one.
@@ -116,7 +119,7 @@ class Manifest(_Part):
         sha256: of everything above, written by `sealed`.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[1, 2] = FORMAT
     name: Name
     version: int = Field(ge=1)
     task: str
@@ -135,7 +138,9 @@ class Manifest(_Part):
     graphs: tuple[Graph, ...] = Field(min_length=1)
     weights: Weights | None = None
     staged: File | None = None
+    probe: File | None = None
     backends: tuple[Backend, ...] = Field(min_length=1)
+    built: tuple[Backend, ...] = ()
     parity: tuple[Parity, ...] = ()
     seams: tuple[Seams, ...] = ()
     speed: tuple[Speed, ...] = ()
@@ -171,7 +176,7 @@ class Manifest(_Part):
     @property
     def files(self) -> tuple[File, ...]:
         """Every file of the artifact but the manifest itself."""
-        return (*self.graphs, *(part for part in (self.weights, self.staged) if part))
+        return (*self.graphs, *(part for part in (self.weights, self.staged, self.probe) if part))
 
     def graph(self, tile: int) -> Graph:
         """The graph for tiles of this side. Raises ManifestError if there is none."""
@@ -182,8 +187,7 @@ class Manifest(_Part):
 
     def digest(self) -> str:
         """The sha256 of the content: JSON with sorted keys and no spaces, `sha256` itself left out."""
-        content = json.dumps(self.model_dump(mode="json", exclude={"sha256"}), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(content.encode()).hexdigest()
+        return _digest(self.model_dump(mode="json"))
 
     def sealed(self) -> Manifest:
         """This manifest carrying the digest of its content."""
@@ -201,8 +205,9 @@ def load(path: Path) -> Manifest:
     Raises ManifestError if it is absent, malformed, of a newer format, or if anything was altered since the export.
     """
     path = path / FILE_NAME if path.is_dir() else path
-    manifest = _parse(path)
-    if manifest.sha256 != manifest.digest():
+    content = _parse(path)
+    manifest = _validated(path, content)
+    if manifest.sha256 != _digest(content):  # as it stands there: an older format has fewer fields
         raise ManifestError(
             f"{path} was altered after the export (its sha256 does not match its content): export again"
         )
@@ -225,18 +230,31 @@ def check_file(path: Path, sha256: str) -> None:
         raise ManifestError(f"{path} was altered after the export (its sha256 differs): export again")
 
 
-def _parse(path: Path) -> Manifest:
+def check_format(path: Path, content: Any, newest: int) -> None:
+    """Raise ManifestError if what was read from a file is of a newer format than this version reads."""
+    found = content.get("format") if isinstance(content, dict) else None
+    if isinstance(found, int) and found > newest:
+        raise ManifestError(
+            f"{path} has format {found}, and this version reads up to format {newest}: update unseam or export again"
+        )
+
+
+def _digest(content: dict[str, Any]) -> str:
+    told = {key: value for key, value in content.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _parse(path: Path) -> Any:
     try:
-        content: Any = json.loads(path.read_text())
+        return json.loads(path.read_text())
     except OSError as error:
         raise ManifestError(f"no manifest can be read at {path}: {error.strerror}") from error
     except ValueError as error:
         raise ManifestError(f"{path} is no JSON: {error}") from error
-    found = content.get("format") if isinstance(content, dict) else None
-    if isinstance(found, int) and found > FORMAT:
-        raise ManifestError(
-            f"{path} has format {found}, and this version reads up to format {FORMAT}: update unseam or export again"
-        )
+
+
+def _validated(path: Path, content: Any) -> Manifest:
+    check_format(path, content, FORMAT)
     try:
         return Manifest.model_validate(content)
     except ValidationError as error:

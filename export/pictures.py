@@ -33,10 +33,10 @@ def photographs(count: int, side: int, channels: int) -> list[Picture]:
 
 
 def described(side: int, channels: int) -> str:
-    """What graphs of this size are compared on here, in words."""
+    """What graphs for tiles of this side, the first of their ladder, are compared on here, in words."""
     if photographs(1, side, channels):
-        return "a photograph and noise"
-    return f"a generated picture and noise: UNSEAM_DATA has no photograph of {side} pixels"
+        return "a photograph, a generated picture and noise"
+    return f"generated pictures and noise: UNSEAM_DATA has no photograph of {side} pixels"
 
 
 def dead_leaves(side: int, channels: int, seed: int = 0) -> Picture:

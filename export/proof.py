@@ -13,10 +13,10 @@ from typing import Final
 import onnxruntime as ort
 import torch
 
-from export import parity, runners, to_onnx, to_tensorrt
+from export import figures, parity, probe, runners, to_onnx, to_tensorrt
 from export.divergence import first_divergence
+from export.figures import Expected, Figures, Tiles
 from export.manifest import ENGINES, Backend, Parity, Precision, Speed
-from export.parity import Expected, Figures, Tiles
 from export.precision import lower
 from export.runners import BackendError, Runner
 from export.to_onnx import ExportError
@@ -25,7 +25,7 @@ from models.network import RestorationNetwork
 
 _RUNS: Final = 2  # timed, after the parity check has warmed up
 # How far a layer's output may be off, relative where it exceeds 1, before it is called the one that diverged.
-_LAYER_TOLERANCE: Final = {"fp32": parity.MAX_ABS_FP32, "fp16": 0.01, "bf16": 0.05}
+_LAYER_TOLERANCE: Final = {"fp32": figures.MAX_ABS_FP32, "fp16": 0.01, "bf16": 0.05}
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,31 @@ class Candidate:
     weights: Path | None = None
 
 
+@dataclass(frozen=True)
+class Proof:
+    """What was measured on one graph.
+
+    Attributes:
+        parity: of each backend that ran.
+        speed: of each backend that ran, but torch.
+        probed: what is to be answered to the probe's tile.
+    """
+
+    parity: tuple[Parity, ...]
+    speed: tuple[Speed, ...]
+    probed: Expected
+
+
 def prove(
     candidate: Candidate,
     backends: Sequence[Backend],
     on_step: Callable[[str], object] = lambda step: None,
     *,
     alone: bool = False,
-) -> tuple[tuple[Parity, ...], tuple[Speed, ...]]:
-    """Compare a graph with the trained network on photographs and noise, and time it on the way.
+) -> Proof:
+    """Compare a graph with the trained network on a photograph and on the probe's tile, and time it on the way.
 
-    With `alone`, a single tile is run, once, and not timed. That is enough for the further tiles of a ladder: their
+    With `alone`, the probe's tile is run, once, and not timed. That is enough for the further tiles of a ladder: their
     graphs are translated from the same code as the first one's, which ran tile by tile and in a batch.
 
     In half precision the error that counts is the larger one of two: the graph's, and that of torch rounding as the
@@ -70,24 +85,24 @@ def prove(
         ExportError: an answer is not the network's; the message names the first layer that differs.
         BackendError: a backend is not installed or cannot run here; as EngineError, it takes no such graph.
     """
-    shape = candidate.tile, candidate.trained.in_channels
-    inputs = parity.halved(*shape) if alone else parity.tiles(*shape)
-    wanted = parity.expected(candidate.trained, inputs, abreast=2 if alone else 1)
+    side, channels = candidate.tile, candidate.trained.in_channels
+    inputs = probe.tile(probe.picture(channels), side) if alone else parity.tiles(side, channels)
+    wanted = parity.expected(candidate.trained, inputs, abreast=2)  # as the probe's tile is: a picture beside noise
     rounding = _rounding(candidate, inputs, wanted)
     threads = torch.get_num_threads()
-    figures, times = [], []
+    measured, times = [], []
     for backend in backends:
         on_step(f"checking tile {candidate.tile} on {backend}")
         run = _runner(backend, candidate, threads)
         if run is None:
             continue
-        found = parity.worst((rounding, parity.compare(wanted, run, inputs)))
+        found = figures.worst((rounding, figures.compare(wanted, run, inputs)))
         _check(candidate, backend, found, wanted, inputs)
-        figures.append(Parity(backend=backend, tile=candidate.tile, **asdict(found)))
+        measured.append(Parity(backend=backend, tile=candidate.tile, **asdict(found)))
         if backend != "torch" and not alone:
             milliseconds = 1e3 * min(_seconds(run, inputs[:1]) for _ in range(_RUNS))
             times.append(Speed(backend=backend, tile=candidate.tile, threads=threads, ms_per_tile=milliseconds))
-    return tuple(figures), tuple(times)
+    return Proof(tuple(measured), tuple(times), wanted[-1:])
 
 
 def _seconds(run: Runner, tiles: Tiles) -> float:
@@ -102,22 +117,18 @@ def _rounding(candidate: Candidate, inputs: Tiles, wanted: Expected) -> Figures:
     ONNX Runtime has no bfloat16 kernels on the CPU. With float32 in their place, the same graph runs everywhere.
     """
     if candidate.precision == "fp32":
-        return Figures(0.0, parity.PSNR_CAP_DB)
-    figures = parity.difference(wanted, parity.answers(_lowered(candidate), inputs))
-    _check(candidate, "torch", figures, wanted, inputs)
+        return Figures(0.0, figures.PSNR_CAP_DB)
+    found = figures.difference(wanted, parity.answers(_lowered(candidate), inputs))
+    _check(candidate, "torch", found, wanted, inputs)
     if candidate.precision == "bf16":
-        _check(candidate, "onnx", parity.compare(wanted, _widened(candidate.graph), inputs), wanted, inputs)
-    return figures
+        _check(candidate, "onnx", figures.compare(wanted, _widened(candidate.graph), inputs), wanted, inputs)
+    return found
 
 
 def _check(candidate: Candidate, backend: Backend, found: Figures, wanted: Expected, inputs: Tiles) -> None:
-    if found.within(candidate.precision):
+    wrong = found.fault(candidate.precision)
+    if not wrong:
         return
-    if candidate.precision == "fp32" and found.max_abs > parity.MAX_ABS_FP32:
-        wrong = f"is off by {found.max_abs:.1e} (at most {parity.MAX_ABS_FP32:.0e})"
-    else:
-        least = parity.MIN_PSNR_TIES_DB if candidate.precision == "fp32" else parity.MIN_PSNR_HALF_DB
-        wrong = f"is at {found.psnr_db:.1f} dB in {candidate.precision} (at least {least:.0f} dB)"
     raise ExportError(
         f"{candidate.name} on {backend} {wrong} at tile {candidate.tile}: {_where(candidate, backend, wanted, inputs)}"
     )
@@ -129,7 +140,7 @@ def _where(candidate: Candidate, backend: Backend, wanted: Expected, inputs: Til
     tolerance = _LAYER_TOLERANCE[candidate.precision]
     if where := first_divergence(steps, candidate.trained, candidate.graph, inputs[:1], tolerance):
         return where
-    computed = parity.compare(wanted, _widened(candidate.graph), inputs)
+    computed = figures.compare(wanted, _widened(candidate.graph), inputs)
     if backend != "onnx" and computed.within(candidate.precision):
         return f"the graph is right in ONNX Runtime on the CPU; {backend} computes it otherwise"
     return "no single layer differs by more than the tolerance: the error builds up over many"

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from export import pictures
+from export.figures import PSNR_CAP_DB
 from export.ladder import halos
 from export.manifest import Seams
-from export.parity import PSNR_CAP_DB
 from export.pictures import Picture
 from export.runners import Runner
 from imaging import quality, tiling

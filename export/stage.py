@@ -8,8 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from export import ladder, runners, seams, segments, staged, to_onnx, variants
+from export import ladder, probe, runners, seams, segments, staged, to_onnx, variants
 from export import manifest as manifests
+from export.figures import Expected
 from export.fold import fold
 from export.manifest import ENGINES, Attention, Backend, File, Graph, Manifest, Parity, Precision, Seams, Speed, Weights
 from export.parity import answers
@@ -96,15 +97,18 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
     graphs: list[Graph] = []
     figures: list[Parity] = []
     speed: list[Speed] = []
+    probed: dict[int, Expected] = {}
     for tile in tiles:
         on_step(f"translating tile {tile}")
         path = folder / f"{tile}-{options.precision}.onnx"
         nodes = to_onnx.export(exported, path, tile, options.precision)
         graphs.append(Graph(tile=tile, file=path.name, sha256=manifests.file_sha256(path), nodes=nodes))
         candidate = Candidate(subject.name, network, exported, options.precision, tile, path, weights)
-        checked, timed = prove(candidate, options.backends, on_step, alone=tile > tiles[0])
-        figures += checked
-        speed += timed
+        proof = prove(candidate, options.backends, on_step, alone=tile > tiles[0])
+        figures += proof.parity
+        speed += proof.speed
+        probed[tile] = proof.probed
+    probe.save(folder / probe.FILE_NAME, probe.picture(network.in_channels), probed)
     plain = swap(folded, "mask") if attention == "operator" else exported  # segments run on CPUs
     if exact := options.precision == "fp32" and isinstance(plain, SegmentedNetwork):
         segments.export(plain, folder, subject.weights_sha256, on_step)
@@ -127,7 +131,9 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
         graphs=tuple(graphs),
         weights=Weights(file=WEIGHTS_FILE, sha256=manifests.file_sha256(weights)) if weights else None,
         staged=_file(folder / staged.FILE_NAME) if exact else None,
+        probe=_file(folder / probe.FILE_NAME),
         backends=tuple(sorted(options.backends, key=_preference(speed))),
+        built=tuple(sorted(set(options.backends) - {one.backend for one in figures})),
         parity=tuple(figures),
         seams=seen,
         speed=tuple(speed),

@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from export import runners
-from export.manifest import FileName, ManifestError, Sha256, file_sha256
+from export.manifest import FileName, ManifestError, Sha256, check_format, file_sha256
 from imaging import stages as planning
 from imaging.flow import Run
 from imaging.stages import Layout
@@ -87,7 +87,11 @@ def load(folder: Path) -> Staged:
     """Read `staged.json` and check every graph it names. Raises ManifestError if one is absent or altered."""
     path = folder / FILE_NAME
     try:
-        description = Staged.model_validate(json.loads(path.read_text()))
+        content = json.loads(path.read_text())
+        check_format(path, content, FORMAT)
+        description = Staged.model_validate(content)
+    except ManifestError:
+        raise  # a ValueError too, and plain already
     except OSError as error:
         raise ManifestError(f"{folder.name} has no segments ({path}: {error.strerror}): export again") from error
     except (ValueError, ValidationError) as error:

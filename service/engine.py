@@ -3,51 +3,32 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export import runners
-from export.manifest import File, ManifestError
-from export.runners import BackendError, Runner
-from export.staged import open_runs
+from export.runners import BackendError
 from imaging import flow, mosaic, staged
-from imaging.errors import OutOfMemory, UnsupportedImage
+from imaging.errors import UnsupportedImage
 from imaging.restoration import Run, read, restore
 from imaging.stages import Layout
 from imaging.tiling import Plan
 from service.catalogue import Artifact
 from service.errors import NotReady
 from service.observation import BatchObserver, StageObserver, observed
-from service.planning import TILE_UNIT_PIXELS, Course, chart, in_segments, tile_units
+from service.opening import DEFAULTS, Graphs, Options
+from service.planning import Course, chart, in_segments
 from service.segmented import Segmented
+
+__all__ = ["Engine", "Options"]
 
 log = logging.getLogger(__name__)
 
 Array = NDArray[np.float32]
 Through = Callable[[Run, Plan], Run]  # puts something around the network for one picture
-
-
-@dataclass(frozen=True)
-class Options:
-    """How engines run on this host: see `service.settings.Settings`, whose fields these are.
-
-    Attributes:
-        torch: whether torch may be among the backends where none is named; it may not in a process that serves HTTP.
-    """
-
-    backend: str | None = None
-    device: str = "cpu"
-    threads: int | None = None
-    batch: int = 1
-    torch: bool = True
 
 
 class Engine:
@@ -61,19 +42,21 @@ class Engine:
     def __init__(
         self,
         artifact: Artifact,
-        options: Options = Options(),
+        options: Options = DEFAULTS,
         load: Callable[..., Any] = runners.load,
         load_segment: Callable[..., Any] = runners.load,
         on_stage: StageObserver | None = None,
     ) -> None:
         self.manifest = artifact.manifest
         self._artifact = artifact
-        self._folder = artifact.folder
         self._options = options
-        self._load = load
-        self._runners: dict[Path, Runner] = {}
-        self.backend = self._first_usable()
-        self._segmented = Segmented(artifact, partial(self._open_segments, load_segment), on_stage)
+        self._graphs = Graphs(artifact, options, load, load_segment, on_stage)
+        self._segmented = Segmented(artifact, self._graphs.segments, on_stage)
+
+    @property
+    def backend(self) -> str:
+        """The runtime in use."""
+        return self._graphs.backend
 
     def chart(
         self, height: int, width: int, *, tile: int | None = None, halo: int | None = None, pattern: str | None = None
@@ -81,31 +64,26 @@ class Engine:
         """Choose a picture's course; see `service.planning.chart`."""
         return chart(self._artifact, height, width, backend=self.backend, tile=tile, halo=halo, pattern=pattern)
 
-    def warm(self) -> float:
-        """Load what pictures will need and run it once, on the smallest tile; returns seconds per tile unit.
+    def warm(self) -> None:
+        """Open what pictures will need and run it once, on another backend where this one fails at it.
 
         Where pictures go through segments, larger tiles of the whole network are left until one is asked for: on a CPU
-        they would take most of the memory of a server at rest. On a GPU a full batch is run as well: a runtime may make
-        itself ready for its size, which takes too long within a job.
+        they would take most of the memory of a server at rest.
+
+        Raises BackendError where no other backend is left.
         """
-        manifest, description = self.manifest, in_segments(self._artifact, self.backend)
-        for side in manifest.tiles[:1] if description else manifest.tiles:
-            run = self._runner(self.backend, side)
-            tile = np.zeros((1, manifest.in_channels, side, side), dtype=np.float32)
-            start = time.perf_counter()
-            run(tile)
-            seconds = time.perf_counter() - start
-            units = side**2 / TILE_UNIT_PIXELS
-            if self._options.batch > 1 and self._options.device != "cpu":
-                with suppress(OutOfMemory):  # pictures then go in smaller ones
-                    run(np.repeat(tile, self._options.batch, axis=0))
+        try:
+            self._warm()
+        except BackendError as error:
+            self._graphs.give_up(error)
+            self.warm()
+
+    def _warm(self) -> None:
+        description, tiles = in_segments(self._artifact, self.backend), self.manifest.tiles
+        for side in tiles[:1] if description else tiles:
+            self._graphs.tiles(side)
         if description:
-            course = description.layout(side, side)
-            self._segmented.runs(course)  # opens them, which is no part of the time
-            start = time.perf_counter()
-            self.restore(np.zeros((side, side, manifest.in_channels), dtype=np.float32), course)
-            seconds, units = time.perf_counter() - start, tile_units(course)
-        return seconds / units
+            self._segmented.runs(description.layout(tiles[0], tiles[0]))
 
     def restore(
         self,
@@ -140,7 +118,7 @@ class Engine:
         if isinstance(course, Layout):
             restored = self._segmented.restore(begun, course, on_batch, **common)
         else:
-            run: Run = self._runner(self.backend, course.tile_shape[0])
+            run: Run = self._graphs.tiles(course.tile_shape[0])
             if on_batch:
                 run = observed(run, on_batch)
             restored = restore(begun, through(run, course) if through else run, course, **common)
@@ -173,7 +151,7 @@ class Engine:
     ) -> Array:
         """The network's answers for some of a picture's tiles: (N, C', scale * T, scale * T). Raises as `restore`."""
         self._check(image.shape[2])
-        run = self._runner(self.backend, plan.tile_shape[0])
+        run = self._graphs.tiles(plan.tile_shape[0])
         begun = mosaic.offset(pattern, self.manifest.pattern)
         return run(read(image, plan, positions, self.manifest.in_channels, begun=begun))
 
@@ -181,22 +159,14 @@ class Engine:
         """The course itself, or one through segments for a picture of this size where it needs a graph that is gone."""
         if isinstance(course, Plan):
             try:
-                self._runner(self.backend, course.tile_shape[0])
-            except NotReady as error:
+                self._graphs.tiles(course.tile_shape[0])
+            except (NotReady, BackendError) as error:
                 segments = in_segments(self._artifact, self.backend)
                 if not segments:
                     raise
                 log.warning("%s", error)
                 return segments.layout(height, width)
         return course
-
-    def _open_segments(self, load: Callable[..., Any]) -> Mapping[str, flow.Run]:
-        description, options = self._artifact.staged, self._options
-        assert description
-        with self._as_at_the_start():
-            return open_runs(
-                description, self._folder, self.backend, device=options.device, threads=options.threads, load=load
-            )
 
     def _check(self, channels: int) -> None:
         taken = self.manifest.in_channels
@@ -212,48 +182,3 @@ class Engine:
                 channels=channels,
                 allowed=[taken],
             )
-
-    def _first_usable(self) -> str:
-        """The wanted backend, or the first of the manifest's that this host can load."""
-        wanted = (self._options.backend,) if self._options.backend else self.manifest.backends
-        faults = []
-        for backend in wanted:
-            if backend == "torch" and not self._options.torch:
-                faults.append("torch runs in workers alone")
-                continue
-            try:
-                self._runner(backend, self.manifest.tiles[0])
-            except BackendError as error:
-                log.warning("%s does not run on %s: %s", self.manifest.name, backend, error)
-                faults.append(str(error))
-            else:
-                return backend
-        raise BackendError(f"{self.manifest.name} runs on no backend here: {'; '.join(faults)}")
-
-    def _runner(self, backend: str, side: int) -> Runner:
-        file, options = self._file(backend, side), self._options
-        path = self._folder / file.file
-        if path not in self._runners:
-            with self._as_at_the_start():
-                self._runners[path] = self._load(
-                    backend, path, device=options.device, threads=options.threads, sha256=file.sha256
-                )
-        return self._runners[path]
-
-    def _file(self, backend: str, side: int) -> File:
-        if backend != "torch":
-            return self.manifest.graph(side)
-        if self.manifest.weights is None:
-            raise BackendError(f"{self.manifest.name} was exported without the weights that the torch backend needs")
-        return self.manifest.weights
-
-    @contextmanager
-    def _as_at_the_start(self) -> Iterator[None]:
-        """Open files that are still those of the manifest: answers under one name come from one network."""
-        try:
-            yield
-        except ManifestError as error:
-            raise NotReady(
-                f"{self.manifest.name} was exported anew, and this process has the former one: it has to be restarted.",
-                retry_after_s=60,
-            ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -92,22 +93,23 @@ class Inference:
     def _warm(self, artifact: Artifact) -> Engine:
         manifest = artifact.manifest
 
-        def observe(units: float, seconds: float | None) -> None:
+        def observe(units: float, seconds: float | None, backend: str | None = None) -> None:
             if seconds is None:
                 self._metrics.oom_retries.inc()
                 return
             self._pace.observe(manifest.name, units, seconds)
-            self._metrics.tile_units.labels(manifest.task, engine.backend).inc(units)
+            self._metrics.tile_units.labels(manifest.task, backend or engine.backend).inc(units)
             self._metrics.worker_last_progress.set_to_current_time()
 
-        def observe_batch(tiles: NDArray[np.float32], seconds: float | None) -> None:
+        def observe_batch(backend: str, tiles: NDArray[np.float32], seconds: float | None) -> None:
             count, _, height, width = tiles.shape
-            observe(count * height * width / TILE_UNIT_PIXELS, seconds)
+            observe(count * height * width / TILE_UNIT_PIXELS, seconds, backend)
             if seconds is not None:
                 self._metrics.batch_size.observe(count)
 
-        def load(*which: Any, **options: Any) -> Callable[..., Any]:
-            return self.batcher.shared(self.batcher.call(lambda: self._load(*which, **options)), observe_batch)
+        def load(backend: str, *which: Any, **options: Any) -> Callable[..., Any]:
+            runner = self.batcher.call(lambda: self._load(backend, *which, **options))
+            return self.batcher.shared(runner, partial(observe_batch, backend))  # runs before there is an engine
 
         def load_segment(*which: Any, **options: Any) -> Callable[..., Any]:
             runner = self.batcher.call(lambda: self._load(*which, **options))

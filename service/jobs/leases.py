@@ -36,7 +36,8 @@ Array = NDArray[np.float32]
 COMPUTE, STORED, LEASED = range(3)  # what `claim_front.lua` answers
 WAIT_S: Final = 0.02  # between looks at a tile that a helper is at
 APART_S: Final = 2.0  # after Redis was away, the picture is gone on with alone for so long
-MEASURED: Final = {"backends", "parity", "seams", "speed", "variants", "sha256"}  # `sha256` is of all of these too
+# `sha256` is of all the others too.
+MEASURED: Final = {"format", "probe", "backends", "built", "parity", "seams", "speed", "variants", "sha256"}
 FETCHES: Final = 4  # stored tiles that are read at the same time
 
 

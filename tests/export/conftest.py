@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from export import manifest as manifests
-from export import staged, to_onnx
+from export import probe, staged, to_onnx
 from export.fold import fold
-from export.manifest import Manifest
+from export.manifest import File, Manifest
 from export.subject import Subject
 from models.ipt_v2.model import IPTV2, Config
 from models.network import RestorationNetwork
@@ -73,8 +73,10 @@ def subject(network: nn.Module) -> Subject:
 
 
 def artifact_of(manifest: Manifest, folder: Path) -> None:
-    """Save the manifest, and its first graph as the only segment."""
-    manifests.save(manifest, folder)
+    """Save the manifest with a probe, and its first graph as the only segment."""
+    (folder / probe.FILE_NAME).write_bytes(b"probe")
+    answers = File(file=probe.FILE_NAME, sha256=manifests.file_sha256(folder / probe.FILE_NAME))
+    manifests.save(manifest.model_copy(update={"probe": answers}), folder)
     graph = manifest.graphs[0]
     only = staged.Stage(
         name="restored",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
-from export import artifact, command, parity, runners, stage, staged
+from export import artifact, command, figures, parity, probe, runners, stage, staged
 from export import manifest as manifests
 from export import subject as subjects
 from export.checkpoint import CheckpointError
@@ -54,12 +54,13 @@ def test_ones_own_checkpoint_becomes_an_artifact_that_every_backend_runs(
     manifest = manifests.load(folder)
     said = capsys.readouterr()
     assert json.loads(said.out)["exported"] == [manifest.model_dump(mode="json")]
-    assert "compared on a generated picture and noise: UNSEAM_DATA has no photograph of 64 pixels\n" in said.err
+    assert "compared on generated pictures and noise: UNSEAM_DATA has no photograph of 64 pixels\n" in said.err
     assert manifest.tiles == (64, 96)
     assert manifest.config["depths"] == [2, 2]
     assert manifest.weights_sha256 == manifests.file_sha256(tmp_path / "mine.safetensors")
     assert {one.backend for one in manifest.parity} == {"onnx", "openvino", "torch"} == set(manifest.backends)
     assert all(one.max_abs <= 1e-4 for one in manifest.parity)
+    assert manifest.built == ()
     assert {one.tile for one in manifest.speed} == {64}  # the first tile's time stands for all
     fastest = min(manifest.speed, key=lambda one: one.ms_per_tile)
     assert manifest.backends[0] == fastest.backend
@@ -68,6 +69,7 @@ def test_ones_own_checkpoint_becomes_an_artifact_that_every_backend_runs(
         "64-fp32.onnx",
         "96-fp32.onnx",
         "manifest.json",
+        "probe.npz",
         "weights.safetensors",
         staged.FILE_NAME,
         *(stage.file for stage in staged.load(folder).stages),
@@ -75,10 +77,15 @@ def test_ones_own_checkpoint_becomes_an_artifact_that_every_backend_runs(
     inputs = parity.tiles(64, 3)
     run = runners.load("torch", folder / "weights.safetensors")
     np.testing.assert_allclose(run(inputs), parity.answers(network, inputs), atol=1e-5)
+    probed = probe.load(folder / manifest.probe.file)
+    for side in manifest.tiles:
+        right = parity.answers(network, probe.tile(probed.picture, side))
+        assert probed.compare(side, right).max_abs == 0
+        assert not probed.compare(side, right + np.float32(0.01)).within("fp32")
 
 
 def test_a_failed_export_leaves_no_artifact(own: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parity, "MAX_ABS_FP32", -1.0)
+    monkeypatch.setattr(figures, "MAX_ABS_FP32", -1.0)
     with pytest.raises(ExportError):
         export(*own, "--to", "onnx")
     assert not (tmp_path / "artifacts" / "mine").exists()
@@ -115,7 +122,8 @@ def test_an_engine_that_was_built_and_not_run_is_told_of_for_a_single_network_to
     own: list[str], subject: Subject, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     graph = manifests.Graph(tile=64, file="64.onnx", sha256="0" * 64, nodes=1)
-    made = made_manifest(subject, graph).model_copy(update={"backends": ("tensorrt-rtx",)})
+    engine = {"backends": ("tensorrt-rtx",), "built": ("tensorrt-rtx",)}
+    made = made_manifest(subject, graph).model_copy(update=engine)
     monkeypatch.setattr(artifact, "make", lambda *_: made)
     assert export(*own) == 0
     assert "  built, not run: there is no GPU here" in capsys.readouterr().out
@@ -231,6 +239,9 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
     assert missing() == 1
     assert missing() == 0
     (tmp_path / subject.name / "64.onnx").write_bytes(b"damaged")
+    assert missing() == 1
+    former = manifests.load(tmp_path / subject.name)
+    manifests.save(former.model_copy(update={"format": 1, "probe": None}), tmp_path / subject.name)
     assert missing() == 1
     (tmp_path / subject.name / staged.FILE_NAME).unlink()  # as exports before there were segments
     assert missing() == 1

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from export import custom_operator, parity, plugin, runners, to_onnx, to_tensorrt
+from export.figures import MAX_ABS_FP32, compare
 from export.fold import fold
 from export.swap import swap
 from models import build
@@ -45,9 +46,7 @@ def test_the_graph_holds_a_node_for_each_attention_and_says_what_it_computes(ope
 
 def test_onnx_runtime_runs_the_body(attentive: RestorationNetwork, operator_graph: Path) -> None:
     inputs = parity.tiles(TILE, 1)
-    figures = parity.compare(
-        parity.expected(attentive, inputs), runners.load("onnx", operator_graph, threads=1), inputs
-    )
+    figures = compare(parity.expected(attentive, inputs), runners.load("onnx", operator_graph, threads=1), inputs)
     assert figures.max_abs <= 1e-4
     assert figures.psnr_db > 90
 
@@ -72,7 +71,7 @@ def test_a_graph_in_half_precision_holds_it_too(attentive: RestorationNetwork, t
     to_onnx.export(swap(fold(attentive), "operator"), tmp_path / "64.onnx", TILE, "fp16")
     inputs = parity.tiles(TILE, 1)
     run = runners.load("onnx", tmp_path / "64.onnx", threads=1)
-    assert parity.compare(parity.expected(attentive, inputs), run, inputs).psnr_db > 60
+    assert compare(parity.expected(attentive, inputs), run, inputs).psnr_db > 60
 
 
 @pytest.mark.gpu
@@ -83,4 +82,4 @@ def test_an_engine_runs_our_kernel(attentive: RestorationNetwork, operator_graph
     assert plugin.register(trt)
     inputs = parity.tiles(TILE, 1)
     run = runners.load("tensorrt", operator_graph, device="cuda")
-    assert parity.compare(parity.expected(attentive, inputs), run, inputs).max_abs <= parity.MAX_ABS_FP32
+    assert compare(parity.expected(attentive, inputs), run, inputs).max_abs <= MAX_ABS_FP32

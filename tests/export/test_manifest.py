@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from export import manifest as manifests
-from export.manifest import Graph, Manifest, ManifestError, Seams, Weights
+from export.manifest import File, Graph, Manifest, ManifestError, Seams, Weights
 
 
 @pytest.fixture
@@ -21,10 +22,12 @@ def folder(tmp_path: Path) -> Path:
         graphs.append(Graph(tile=tile, file=path.name, sha256=manifests.file_sha256(path), nodes=7))
     weights = tmp_path / "weights.safetensors"
     weights.write_bytes(b"weights")
+    (tmp_path / "probe.npz").write_bytes(b"probe")
     manifests.save(
         made(
             graphs=tuple(graphs),
             weights=Weights(file=weights.name, sha256=manifests.file_sha256(weights)),
+            probe=File(file="probe.npz", sha256=manifests.file_sha256(tmp_path / "probe.npz")),
             seams=(
                 Seams(
                     tile=512,
@@ -81,7 +84,7 @@ def test_formatting_of_the_file_does_not_matter(folder: Path) -> None:
     manifests.load(folder)
 
 
-@pytest.mark.parametrize("name", ["256.onnx", "512.onnx", "weights.safetensors"])
+@pytest.mark.parametrize("name", ["256.onnx", "512.onnx", "weights.safetensors", "probe.npz"])
 def test_an_altered_file_is_refused_by_name(folder: Path, name: str) -> None:
     (folder / name).write_bytes(b"other")
     with pytest.raises(ManifestError, match=rf"{name} was altered after the export .* export again"):
@@ -104,8 +107,22 @@ def test_altered_figures_are_refused(folder: Path, changes: dict[str, Any]) -> N
 
 
 def test_a_newer_format_is_refused_even_where_its_fields_are_unknown(folder: Path) -> None:
-    altered(folder, format=2, hologram=True)
-    with pytest.raises(ManifestError, match="has format 2, and this version reads up to format 1: update unseam"):
+    altered(folder, format=3, hologram=True)
+    with pytest.raises(ManifestError, match="has format 3, and this version reads up to format 2: update unseam"):
+        manifests.load(folder)
+
+
+def test_an_older_format_with_fewer_fields_is_read(folder: Path) -> None:
+    path = folder / manifests.FILE_NAME
+    content = json.loads(path.read_text())
+    for new in ("probe", "built", "sha256"):
+        del content[new]
+    content["format"] = 1
+    written = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    path.write_text(json.dumps(content | {"sha256": hashlib.sha256(written.encode()).hexdigest()}))
+    assert manifests.load(folder).probe is None
+    altered(folder, halo=0)
+    with pytest.raises(ManifestError, match="was altered after the export"):
         manifests.load(folder)
 
 
@@ -143,7 +160,7 @@ def test_an_unknown_tile_is_answered_with_those_there_are(folder: Path) -> None:
 
 def test_reading_manifests_loads_neither_torch_nor_onnx() -> None:
     code = (
-        "import sys, export.manifest, export.runners, export.command, export.storage;"
+        "import sys, export.manifest, export.runners, export.command, export.storage, export.probe;"
         "sys.exit(bool({'torch', 'onnx', 'onnxruntime', 'openvino', 'safetensors'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -15,6 +15,7 @@ from torch._dynamo.testing import CompileCounter
 
 from export import parity, runners, to_onnx, to_tensorrt
 from export.divergence import graph_outputs, layer_outputs
+from export.figures import compare
 from export.fold import fold
 from export.manifest import Precision
 from export.runners.torch import compiled
@@ -69,7 +70,7 @@ def test_the_graph_is_the_network(network: RestorationNetwork, graph: Path) -> N
     inputs = parity.tiles(TILE, network.in_channels)
     expected = parity.expected(network, inputs)
     assert expected.answers.std() > 0.1
-    assert parity.compare(expected, runners.load("onnx", graph, threads=1), inputs).max_abs <= 1e-5
+    assert compare(expected, runners.load("onnx", graph, threads=1), inputs).max_abs <= 1e-5
 
 
 def test_every_layer_is_found_in_the_graph_by_its_name(network: RestorationNetwork, graph: Path) -> None:
@@ -107,7 +108,7 @@ def test_the_graph_in_half_precision_is_near_the_network_and_tensorrt_takes_it(
     session = ort.InferenceSession(to_onnx.widened(path).SerializeToString(), providers=["CPUExecutionProvider"])
     inputs = parity.tiles(TILE, network.in_channels)
     expected = parity.expected(network, inputs)
-    found = parity.compare(expected, lambda tiles: session.run(None, {"input": tiles})[0], inputs)
+    found = compare(expected, lambda tiles: session.run(None, {"input": tiles})[0], inputs)
     assert found.psnr_db >= least_db
     trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
     assert len(to_tensorrt.build(trt, path)) > 10_000

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from export import parity, runners
-from export.parity import Expected, Figures
+from export import parity, probe, runners
+from export.figures import compare, difference
 from export.to_onnx import ExportError
 from models.layers.near_ties import settled
 from models.network import RestorationNetwork
@@ -22,7 +22,7 @@ def test_the_exported_graph_is_the_network(network: RestorationNetwork, graph: P
     expected = parity.expected(network, inputs)
     assert np.abs(expected.answers - inputs).max() > 0.1  # the network does something
     assert expected.decided is None
-    figures = parity.compare(expected, runners.load("onnx", graph), inputs)
+    figures = compare(expected, runners.load("onnx", graph), inputs)
     assert figures.max_abs <= 1e-5
     assert figures.within("fp32")
 
@@ -30,30 +30,17 @@ def test_the_exported_graph_is_the_network(network: RestorationNetwork, graph: P
 def test_a_runner_that_mixes_up_the_batch_is_found_out(network: RestorationNetwork, graph: Path) -> None:
     inputs = parity.tiles(TILE, 3)
     run = runners.load("onnx", graph)
-    assert not parity.compare(parity.expected(network, inputs), lambda tiles: run(tiles)[::-1], inputs).within("fp32")
+    assert not compare(parity.expected(network, inputs), lambda tiles: run(tiles)[::-1], inputs).within("fp32")
 
 
-def test_a_runner_that_is_wrong_for_one_tile_alone_is_found_out() -> None:
-    inputs = parity.tiles(TILE, 1)
-    figures = parity.compare(Expected(inputs), lambda tiles: tiles if len(tiles) > 1 else tiles + 1e-3, inputs)
-    assert figures.max_abs == pytest.approx(1e-3, rel=1e-3)
-
-
-def test_inputs_are_a_picture_and_noise_in_range() -> None:
+def test_inputs_are_a_picture_and_the_probes_tile_in_range() -> None:
     inputs = parity.tiles(48, 3)
     assert inputs.shape == (2, 3, 48, 48)
     assert inputs.dtype == np.float32
     assert inputs.min() >= 0
     assert inputs.max() <= 1
-    picture, noise = np.abs(np.diff(inputs)).mean(axis=(1, 2, 3))
-    assert noise > 2 * picture
-
-
-def test_a_tile_alone_is_half_picture_half_noise() -> None:
-    picture, noise = parity.tiles(48, 3)
-    (both,) = parity.halved(48, 3)
-    assert np.array_equal(both[..., :24], picture[..., :24])
-    assert np.array_equal(both[..., 24:], noise[..., 24:])
+    assert np.array_equal(inputs[1:], probe.tile(probe.picture(3), 48))
+    assert np.abs(np.diff(inputs[0])).mean() < np.abs(np.diff(inputs[1])).mean()
 
 
 class Brighter(RestorationNetwork):
@@ -82,45 +69,11 @@ def test_values_that_a_near_tie_decides_are_told_apart(gap: float, undecided: fl
     def other_way(tiles: np.ndarray) -> np.ndarray:
         return expected.answers + np.array([0.1, 0.1, 0, 0], np.float32)[:, None]
 
-    figures = parity.difference(expected, other_way(inputs))
+    figures = difference(expected, other_way(inputs))
     assert figures.undecided == undecided
     assert figures.max_abs == pytest.approx(0.0 if undecided else 0.1)
     assert figures.psnr_db < 30
     assert not figures.within("fp32")  # as many as that, and as far off, is no rounding
-
-
-def test_each_picture_is_judged_alone_whether_in_a_batch_or_abreast() -> None:
-    zero = np.zeros((2, 1, 4, 4), np.float32)
-    batch = zero.copy()
-    batch[1] = 0.01
-    assert parity.difference(Expected(zero), batch).psnr_db == pytest.approx(40, abs=1e-3)
-    abreast = np.concatenate((batch[:1], batch[1:]), -1)
-    wanted = Expected(np.zeros_like(abreast), abreast=2)
-    assert parity.difference(wanted, abreast).psnr_db == pytest.approx(40, abs=1e-3)
-    assert parity.difference(wanted[:1], abreast).psnr_db == pytest.approx(40, abs=1e-3)
-
-
-def test_figures_of_a_known_difference() -> None:
-    zero = np.zeros((1, 1, 4, 4), np.float32)
-    figures = parity.difference(Expected(zero), zero + 0.01)
-    assert figures.max_abs == pytest.approx(0.01)
-    assert figures.psnr_db == pytest.approx(40, abs=1e-3)
-    assert parity.difference(Expected(zero), zero) == Figures(0.0, 200.0)
-
-
-@pytest.mark.parametrize("broken", [np.full((1, 1, 4, 4), np.nan, np.float32), np.zeros((1, 1, 4, 5), np.float32)])
-def test_nan_and_wrong_shapes_are_never_within(broken: np.ndarray) -> None:
-    figures = parity.difference(Expected(np.zeros((1, 1, 4, 4), np.float32)), broken)
-    assert not figures.within("fp32")
-    assert not figures.within("fp16")
-
-
-def test_the_bounds() -> None:
-    assert Figures(1e-4, 90).within("fp32")
-    assert not Figures(1.1e-4, 90).within("fp32")
-    assert not Figures(0.0, 59, 0.01).within("fp32")
-    assert Figures(1e-2, 60).within("fp16")
-    assert not Figures(1e-6, 59.9).within("bf16")
 
 
 def test_a_network_that_answers_no_numbers_is_not_held_against_the_graph(network: RestorationNetwork) -> None:

@@ -32,8 +32,8 @@ def test_without_a_folder_there_are_none(folder: Path, monkeypatch: pytest.Monke
 
 
 def test_it_is_said_whether_a_graph_is_compared_on_a_photograph(folder: Path) -> None:
-    assert pictures.described(64, 3) == "a photograph and noise"
-    assert pictures.described(200, 3) == "a generated picture and noise: UNSEAM_DATA has no photograph of 200 pixels"
+    assert pictures.described(64, 3) == "a photograph, a generated picture and noise"
+    assert pictures.described(200, 3) == "generated pictures and noise: UNSEAM_DATA has no photograph of 200 pixels"
 
 
 def test_dead_leaves_have_edges_and_flat_regions() -> None:

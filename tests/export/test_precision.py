@@ -9,6 +9,7 @@ import torch
 from onnx import TensorProto
 
 from export import parity, to_onnx, to_tensorrt
+from export.figures import difference
 from export.fold import fold
 from export.manifest import Precision
 from export.precision import DTYPES, lower
@@ -26,7 +27,7 @@ def test_a_lowered_network_is_near_the_network_from_float32_to_float32(
     inputs = parity.tiles(TILE, 3)  # the random weights change a picture by far more than trained ones do
     found = parity.answers(lower(network, precision), inputs)
     assert network.restore(torch.from_numpy(inputs[:1])).dtype == torch.float32
-    assert least_db <= parity.difference(parity.expected(network, inputs), found).psnr_db < 100
+    assert least_db <= difference(parity.expected(network, inputs), found).psnr_db < 100
 
 
 def test_the_argument_is_left_alone(network: RestorationNetwork) -> None:

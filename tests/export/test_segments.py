@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -86,7 +87,7 @@ def test_at_the_usual_tile_at_most_a_quarter_of_the_work_is_redundant(network: s
         assert economical(height, width, weighed, lattice=made.lattice).work <= 1.25
 
 
-def test_the_description_survives_the_disk_and_an_altered_graph_is_refused(exported, tmp_path) -> None:
+def test_the_description_survives_the_disk_and_what_was_altered_or_is_newer_is_refused(exported, tmp_path) -> None:
     _, folder, description = exported
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
@@ -94,6 +95,15 @@ def test_the_description_survives_the_disk_and_an_altered_graph_is_refused(expor
     graph = tmp_path / description.stages[0].file
     graph.write_bytes(graph.read_bytes()[:-1])
     with pytest.raises(ManifestError, match="altered"):
+        staged.load(tmp_path)
+    newer = {**description.model_dump(mode="json"), "format": 2, "hologram": True}
+    (tmp_path / staged.FILE_NAME).write_text(json.dumps(newer))
+    with pytest.raises(
+        ManifestError, match=r"staged\.json has format 2, and this version reads up to format 1: update"
+    ):
+        staged.load(tmp_path)
+    (tmp_path / staged.FILE_NAME).write_text("{")
+    with pytest.raises(ManifestError, match=r"staged\.json is not valid"):
         staged.load(tmp_path)
     (tmp_path / staged.FILE_NAME).unlink()
     with pytest.raises(ManifestError, match="no segments"):

@@ -103,6 +103,17 @@ def test_a_trusted_halo_costs_no_measurement(subject: Subject, tmp_path: Path) -
     assert (manifest.halo, manifest.seams) == (16, ())
 
 
+def test_an_engine_that_no_gpu_has_run_is_told_apart_from_what_was_compared(subject: Subject, tmp_path: Path) -> None:
+    pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU to run it")
+    options = Options(backends=("tensorrt-rtx",), tiles=(64,), trust_halo=True)
+    manifest = stage.export(replace(subject, halo=16), tmp_path, options)
+    assert manifest.backends == ("tensorrt-rtx", "onnx")
+    assert manifest.built == ("tensorrt-rtx",)
+    assert {one.backend for one in manifest.parity} == {"onnx"}
+
+
 def test_tiles_suit_one_pass_on_engines_and_where_there_are_no_segments() -> None:
     assert Options().ladder(128) == Options(one_pass=False).ladder(128) == (256, 512)
     assert Options(one_pass=True).ladder(128) == (256, 512, 1024)

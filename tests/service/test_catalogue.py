@@ -77,7 +77,7 @@ def test_a_folder_is_read_and_what_was_altered_is_refused(tmp_path: Path) -> Non
             {"parity": [{"backend": "onnx", "tile": 64, "max_abs": 0.0, "psnr_db": 200.0}]},
             "was altered after the export",
         ),
-        ({"format": 2}, "has format 2, and this version reads up to format 1: update unseam or export again"),
+        ({"format": 3}, "has format 3, and this version reads up to format 2: update unseam or export again"),
     ],
 )
 def test_a_manifest_that_was_altered_or_is_newer_is_not_served(

@@ -133,7 +133,7 @@ def test_each_graph_is_loaded_once(tmp_path: Path) -> None:
         return Inverter()
 
     engine = Engine(Artifact(tmp_path, ladder(64, 256)), load=load)
-    assert engine.warm() >= 0
+    engine.warm()
     engine.warm()
     assert loaded == ["64.onnx", "256.onnx"]
 
