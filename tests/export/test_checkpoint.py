@@ -2,21 +2,26 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from export import checkpoint
+from export import checkpoint, parity, runners
+from export import manifest as manifests
 from export.checkpoint import CheckpointError
+from export.figures import compare
 from export.subject import SubjectError, from_checkpoint, make_config
 from models import build
 from models.check import NETWORKS
 from models.network import RestorationNetwork
+from service.cli import main
 
 II = {"num_heads": (4,), "kinds": (("intra", "inter"),), "shifts": ((0, 4),)}
 
@@ -74,6 +79,28 @@ def test_a_file_as_the_authors_publish_it_is_taken(own: RestorationNetwork, tmp_
     assert "conv_first.weight" in state
     torch.save({place: state, "step": torch.tensor(5)} if place else state, tmp_path / "published.pth")
     assert_same(filled(tmp_path / "published.pth"), own)
+
+
+def test_such_a_file_becomes_an_artifact_that_answers_as_the_network(
+    own: RestorationNetwork,
+    randomise: Callable[[RestorationNetwork], RestorationNetwork],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("UNSEAM_DATA", raising=False)
+    state = {f"model.{key}": tensor for key, tensor in published(randomise(own).state_dict()).items()}
+    torch.save({"state_dict": state, "epoch": 3}, tmp_path / "published.ckpt")
+    fields = asdict(own.config)
+    table = [f"{name} = {json.dumps(value)}" for name, value in fields.items() if value is not None]
+    (tmp_path / "own.toml").write_text("\n".join(table))
+    asked = ["--network", "iitransformer", "--config", tmp_path / "own.toml", "--task", "denoise", "--tiles", "64"]
+    where = ["--checkpoint", tmp_path / "published.ckpt", "--artifacts", tmp_path / "artifacts", "--to", "onnx"]
+    assert main(["export", *map(str, [*where, *asked])]) == 0
+    manifest = manifests.load(tmp_path / "artifacts" / "published")
+    run = runners.load("onnx", tmp_path / "artifacts" / "published" / manifest.graph(64).file, threads=1)
+    inputs = parity.tiles(64, 3)
+    assert compare(parity.expected(own, inputs), run, inputs).max_abs <= 1e-5
+    assert np.abs(run(inputs) - inputs).max() > 0.1  # it does something
 
 
 def test_every_golden_of_the_authors_code_is_a_checkpoint(goldens: list[Path], tmp_path: Path) -> None:
