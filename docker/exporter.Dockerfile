@@ -45,7 +45,8 @@ FROM exporter AS exported
 # As the workers have it: by these it knows which tiles they will want.
 ARG UNSEAM_BACKEND=
 ARG UNSEAM_ONE_PASS=
-RUN unseam export --all
+ARG EXPORT_OPTIONS=
+RUN unseam export --all $EXPORT_OPTIONS
 
 FROM ${BASE} AS artifacts
 COPY --from=exported --chown=10001:10001 /var/lib/unseam/artifacts /artifacts

@@ -1,6 +1,6 @@
 # A worker: decodes, restores, encodes. For a GPU as it stands; for a CPU with
 #   BASE=python:3.11.14-slim-bookworm EXTRAS=cpu
-# EXTRAS=gpu,export adds torch, for the backend of that name.
+# EXTRAS=gpu,export adds torch, for the backend of that name; EXTRAS=gpu,triton our kernel for TensorRT's engines.
 ARG BASE=nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04
 
 FROM ${BASE} AS python

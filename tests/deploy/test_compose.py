@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import argparse
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -10,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from export.command import add_arguments
 
 OURS = ("api", "worker", "janitor", "exporter")
 KINDS = ("gpu", "cpu")
@@ -41,6 +45,11 @@ def _config(compose: str, prepared: Path, **environment: str) -> dict[str, Any]:
     assert "WARN" not in done.stderr.upper(), done.stderr
     loaded: dict[str, Any] = yaml.safe_load(done.stdout)
     return loaded
+
+
+def _words(command: str | list[str]) -> list[str]:
+    """A command as its process gets it: older versions of Compose show it unsplit."""
+    return shlex.split(command) if isinstance(command, str) else command
 
 
 def test_further_hosts_are_let_in_at_the_private_address_alone(
@@ -143,6 +152,26 @@ def test_every_command_means_the_stack_that_the_host_was_prepared_for(
     refused = subprocess.run([prepared / "prepare", "cpu"], capture_output=True, text=True, env=environment)
     assert refused.returncode == 2
     assert "compose.cpu.yml" in refused.stderr
+
+
+def test_our_kernel_comes_into_engines_by_an_extra_of_the_worker_and_an_option_of_the_exporter(
+    deploy: Path, program: Callable[[str], str], tmp_path: Path
+) -> None:
+    prepared = _prepared(deploy, tmp_path, "gpu")
+    assert _words(_config(program("docker-compose"), prepared)["services"]["exporter"]["command"]) == ["--missing"]
+    settings = (prepared / ".env").read_text()
+    (extras, option) = re.findall(
+        r"^# .*; (gpu,triton) for our kernel.*\n# .*EXPORT_OPTIONS=(\S+)\.$", settings, re.MULTILINE
+    )[0]
+    for name, value in (("WORKER_EXTRAS", extras), ("EXPORT_OPTIONS", option)):
+        settings = re.sub(rf"^{name}=.*$", f"{name}={value}", settings, flags=re.MULTILINE)
+    (prepared / ".env").write_text(settings)
+    services = _config(program("docker-compose"), prepared)["services"]
+    assert services["worker"]["build"]["args"]["EXTRAS"] == "gpu,triton"
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    args = parser.parse_args(_words(services["exporter"]["command"]))
+    assert (args.missing, args.attention) == (True, "operator")
 
 
 def test_a_new_password_reaches_the_stacks_own_redis_and_no_other(deploy: Path, tmp_path: Path) -> None:
