@@ -86,6 +86,19 @@ def test_one_that_answers_otherwise_leaves_its_place_to_the_next(
     assert np.array_equal(engine.restore(picture, engine.chart(64, 64)), right)
 
 
+def test_nothing_that_was_opened_on_a_backend_outlives_it(artifact: Artifact) -> None:
+    opened: list[tuple[str, str]] = []
+    load = tensorrt(lambda tiles: tiles.shape[-1] == 128)
+
+    def noted(backend: str, path: Path, **options: Any) -> runners.Runner:
+        opened.append((backend, path.name))
+        return load(backend, path, **options)
+
+    Engine(artifact, Options(threads=1), load=noted).warm()
+    small, large = (artifact.manifest.graph(side).file for side in TILES)
+    assert opened == [("tensorrt", small), ("tensorrt", large), ("onnx", small)]
+
+
 def test_one_that_was_asked_for_by_name_has_no_next(artifact: Artifact) -> None:
     with pytest.raises(BackendError, match=r"small runs on no backend here: tensorrt at tile 64 is off by 1\.0e-02"):
         Engine(artifact, Options(backend="tensorrt", device="cuda", threads=1), load=tensorrt(lambda _: True))
