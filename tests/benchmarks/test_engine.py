@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from benchmarks import command
+from benchmarks.engine import measure
+from benchmarks.engine_runtimes import COMPILED, runtimes
 from export import manifest as manifests
 from export.manifest import ManifestError
 from service import cli
@@ -67,6 +69,27 @@ def test_on_a_gpu_runtimes_are_compared_by_the_clock(artifacts: Path, capsys: py
         assert 0 < row["floor_ms"] < row["cost"]["ms_per_tile"], row["runtime"]
         assert 0 < row["cost"]["gpu_mb"] < 20_000, row["runtime"]
     assert report["device"] == torch.cuda.get_device_name()
+
+
+def test_an_engine_that_cannot_be_had_is_left_out_and_the_rest_is_measured(artifacts: Path) -> None:
+    made, _ = runtimes(artifacts / "small", manifests.load(artifacts / "small"), 64, "cpu", 1)
+    make, (_, *arguments) = made["onnx"]
+    chosen = {"tensorrt-rtx": (make, ("tensorrt-rtx", *arguments)), "onnx": made["onnx"]}
+    costs, failed = measure(chosen, (1, 3, 64, 64), "cpu", runs=1, rounds=2)
+    assert list(costs) == ["onnx"]
+    assert failed == {"tensorrt-rtx": "gave up: the tensorrt_rtx backend runs on cuda or cuda:N, not on cpu"}
+
+
+@pytest.mark.slow
+def test_where_torch_cannot_compile_it_is_said_why(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CXX", "/bin/false")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    made, _ = runtimes(artifacts / "small", manifests.load(artifacts / "small"), 64, "cpu", 1)
+    costs, failed = measure({COMPILED: made[COMPILED]}, (1, 3, 64, 64), "cpu", runs=1, rounds=2)
+    assert not costs
+    assert failed[COMPILED].startswith("gave up: InvalidCxxCompiler: No working C++ compiler found")
 
 
 def test_a_tile_that_no_artifact_has_is_refused_with_those_that_are(artifacts: Path) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.engine import measure
 from benchmarks.engine_runtimes import COMPILED, EAGER, WRITTEN, runtimes
 from export import manifest as manifests
 from export.manifest import Backend
@@ -44,24 +43,3 @@ def test_every_runtime_takes_and_gives_arrays(artifacts: Path) -> None:
         answer = make(*arguments)(tiles)
         assert isinstance(answer, np.ndarray), name
         assert (answer.shape, answer.dtype) == (tiles.shape, tiles.dtype), name
-
-
-def test_an_engine_that_cannot_be_had_is_left_out_and_the_rest_is_measured(artifacts: Path) -> None:
-    made, _ = runtimes(artifacts / "small", manifests.load(artifacts / "small"), 64, "cpu", 1)
-    make, (_, *arguments) = made["onnx"]
-    chosen = {"tensorrt-rtx": (make, ("tensorrt-rtx", *arguments)), "onnx": made["onnx"]}
-    costs, failed = measure(chosen, (1, 3, 64, 64), "cpu", runs=1, rounds=2)
-    assert list(costs) == ["onnx"]
-    assert failed == {"tensorrt-rtx": "gave up: the tensorrt_rtx backend runs on cuda or cuda:N, not on cpu"}
-
-
-@pytest.mark.slow
-def test_where_torch_cannot_compile_it_is_said_why(
-    artifacts: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("CXX", "/bin/false")
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    made, _ = runtimes(artifacts / "small", manifests.load(artifacts / "small"), 64, "cpu", 1)
-    costs, failed = measure({COMPILED: made[COMPILED]}, (1, 3, 64, 64), "cpu", runs=1, rounds=2)
-    assert not costs
-    assert failed[COMPILED].startswith("gave up: InvalidCxxCompiler: No working C++ compiler found")
