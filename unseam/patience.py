@@ -93,10 +93,7 @@ def _causes(failure: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = failure
     while cause:
         yield cause
-        if isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[-1]
-        else:
-            cause = cause.__cause__ or cause.__context__
+        cause = cause.exceptions[-1] if isinstance(cause, BaseExceptionGroup) else cause.__cause__ or cause.__context__
 
 
 def unreachable(error: httpx.RequestError) -> UnreachableError:

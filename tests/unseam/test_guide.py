@@ -12,8 +12,8 @@ from service_bench import Bench, encoded, picture
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/client.md").read_text(), re.MULTILINE | re.DOTALL)
-MADE = [["clean.jpg"], ["scans/0-clean.jpg", "scans/1-clean.jpg"], ["clean.jpg"], []]
-SAID = ["", "succeeded", "succeeded", "unsupported-image 415"]
+MADE = [["clean.jpg"], ["clean.png"], ["scans/0-clean.jpg", "scans/1-clean.jpg"], ["clean.jpg"], []]
+SAID = ["", "", "succeeded", "succeeded", "unsupported-image 415"]
 
 
 @pytest.mark.parametrize(("example", "made", "said"), list(zip(EXAMPLES, MADE, SAID, strict=True)))

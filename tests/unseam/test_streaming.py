@@ -166,8 +166,8 @@ def test_a_broken_download_begins_again(service: FakeService, restore: Restore) 
 
 
 def test_a_page_in_place_of_the_result_is_no_file(service: FakeService, restore: Restore) -> None:
-    page = says(200, "<h1>Sign in</h1>" * 100)
-    service.script("GET result", page)
+    page, long_page = (says(200, "<h1>Sign in</h1>" * times) for times in (100, 200_000))
+    service.script("GET result", long_page)
     restore("in.png", to="out.png")
     assert Path("out.png").read_bytes() == PICTURE[::-1]
     service.script("GET result", page, page)

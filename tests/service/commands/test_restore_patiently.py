@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,12 @@ def test_no_picture_at_once_is_refused_in_one_line(service: FakeService, capsys:
 def test_so_many_pictures_are_under_way_at_once(
     service: FakeService, capsys: pytest.CaptureFixture[str], at_once: int
 ) -> None:
+    def slow(handler: Any) -> None:
+        time.sleep(0.3)
+        handler.get_events()
+
     service.seconds = 0.05
+    service.script("GET events", slow)  # the first picture is not the first that is done
     for n in range(5, 12):
         Path(f"in/{n:02}.png").write_bytes(b"picture %d" % n)
     assert restore(service, "--json", at_once=at_once) == 0
@@ -156,10 +162,7 @@ def test_one_picture_of_several_at_once_that_is_refused_does_not_keep_the_others
 def test_a_run_that_is_told_to_end_leaves_no_job_and_nothing_half(
     service: FakeService, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest, number: signal.Signals
 ) -> None:
-    # Who starts this in the background has it ignore interrupts.
-    for each in (signal.SIGINT, number):
-        before = signal.signal(each, signal.default_int_handler)
-        request.addfinalizer(lambda each=each, before=before: signal.signal(each, before))
+    heeded(request, number)
     service.ready.clear()
 
     def end() -> None:
@@ -173,6 +176,28 @@ def test_a_run_that_is_told_to_end_leaves_no_job_and_nothing_half(
     assert not service.present
     assert results() == []
     assert signal.getsignal(number) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_told_to_end_while_a_result_is_deleted_deletes_it(
+    service: FakeService, request: pytest.FixtureRequest, number: signal.Signals
+) -> None:
+    def end(handler: Any) -> None:
+        os.kill(os.getpid(), number)
+        handler.answer(502, b"Bad Gateway")
+
+    heeded(request, number)
+    service.script("DELETE job", end)
+    assert restore(service) == cli.INTERRUPTED
+    assert service.count("DELETE job") == 2
+    assert not service.present
+
+
+def heeded(request: pytest.FixtureRequest, number: signal.Signals) -> None:
+    """Have a signal heeded: who starts this in the background has it ignore interrupts."""
+    for each in {signal.SIGINT, number}:
+        before = signal.signal(each, signal.default_int_handler)
+        request.addfinalizer(lambda each=each, before=before: signal.signal(each, before))
 
 
 def test_a_server_that_is_not_there_is_told_of_at_once_with_how_long_it_is_waited_for(
