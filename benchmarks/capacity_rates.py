@@ -86,7 +86,7 @@ def networks(args: argparse.Namespace) -> Iterator[str]:
     shipped = {card.name: card.halo for card in registry.cards()}  # an artifact's halo is cut to its own tiles
     for artifact in Catalogue.read(args.artifacts).artifacts:
         manifest = artifact.manifest
-        engine = Engine(artifact, Options(threads=1))
+        engine = Engine(artifact, Options(threads=1, tried=False))
         course = engine.chart(*SIDES)
         noise = np.random.default_rng(0).random((*SIDES, manifest.in_channels), dtype=np.float32)
         network = build.create(manifest.network, manifest.config_name)
