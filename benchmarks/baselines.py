@@ -9,79 +9,54 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks import data_folder
-from training.degradations.resize import imresize
+from benchmarks.choice import Choice
+from benchmarks.classical import Classical
 from training.evaluate import Figures, compare, summary
 from training.recipe import RECIPES, Recipe, ValidationSet
 from training.validation import examples
 
 RESULTS: Final = Path(__file__).parent / "results" / "baselines.json"
 
-Array = NDArray[np.float32]
-Method = Callable[[Array], Array]
 
-
-def bm3d(sigma: float) -> Method:
-    """BM3D (Dabov et al., 2007; colour by C-BM3D) told the true deviation, in steps of 255.
-
-    Three equal channels, whose noise is equal too, are one grey picture: C-BM3D expects each channel its own noise.
-    """
-
-    def denoise(x: Array) -> Array:
-        import bm3d  # here: the other tasks do without the package
-
-        if (x == x[..., :1]).all():
-            return np.repeat(bm3d.bm3d(x[..., 0], sigma / 255).astype(np.float32)[..., None], x.shape[2], axis=2)
-        answer: Array = bm3d.bm3d_rgb(x, sigma / 255).reshape(x.shape).astype(np.float32)
-        return answer
-
-    return denoise
-
-
-def malvar(x: Array) -> Array:
-    """The gradient-corrected linear interpolation of Malvar, He and Cutler (2004)."""
-    from colour_demosaicing import demosaicing_CFA_Bayer_Malvar2004  # here: the other tasks do without the package
-
-    answer: Array = demosaicing_CFA_Bayer_Malvar2004(x[..., 0], "RGGB").astype(np.float32)
-    return answer
-
-
-def bicubic(scale: int) -> Method:
-    """MATLAB's imresize."""
-    return lambda x: imresize(torch.from_numpy(x).permute(2, 0, 1), scale).permute(1, 2, 0).numpy()
-
-
-def methods(recipe: Recipe, chosen: ValidationSet) -> Mapping[str, Method]:
-    """The classical methods for one of a recipe's validation sets."""
+def told(recipe: Recipe, chosen: ValidationSet) -> Classical | None:
+    """The one method that suits a validation set by definition, with what the set says of its damage."""
     if chosen.clean:
-        return {}
+        return None
     white = chosen.degradation.get("gaussian", chosen.degradation)
     if recipe.task == "denoise" and "sigma" in white:
-        return {"BM3D": bm3d(white["sigma"][0])}
+        return Classical("BM3D", {"sigma": white["sigma"][0]})
     if recipe.task == "demosaic":
-        return {"Malvar": malvar}
+        return Classical("Malvar", {})
     if recipe.task == "upscale":
-        return {"bicubic": bicubic(recipe.degradation["scale"])}
-    return {}
+        return Classical("bicubic", {"scale": recipe.degradation["scale"]})
+    return None
 
 
-def measure(recipe: Recipe, chosen: ValidationSet, method: Method, data: Path) -> Figures:
+def measure(recipe: Recipe, chosen: ValidationSet, method: Classical, data: Path) -> Figures:
     """Mean figures of a method's answers, rounded to 8 bits."""
     rows = []
     for example in tqdm(examples(recipe, chosen, data), desc=f"{recipe.name}, {chosen.name}", unit="picture"):
-        answer = (method(example.degraded).clip(0, 1) * 255).round() / np.float32(255)
-        rows.append(compare(answer, example.target, chosen.border))
+        rows.append(compare(method(example.degraded), example.target, chosen.border))
     return summary(rows)
+
+
+def row(choice: Choice, chosen: ValidationSet) -> dict[str, Any]:
+    """Figures and settings of a set's method, by its name, and on what it was chosen; empty where there is none."""
+    recipe, data = choice.recipe, choice.data
+    if method := told(recipe, chosen):
+        return {method.name: asdict(measure(recipe, chosen, method, data)) | {"settings": method.settings}}
+    if found := choice.of(chosen):
+        method, training_side = found
+        figures = asdict(measure(recipe, chosen, method, data))
+        return {method.name: figures | {"settings": method.settings, "training_side": training_side}}
+    return {}
 
 
 def stored() -> dict[str, Any]:
@@ -98,11 +73,11 @@ def main() -> None:
     for recipe in (Recipe.read(path) for path in sorted(RECIPES.glob("*.toml"))):
         if arguments.tasks and recipe.task not in arguments.tasks:
             continue
+        choice = Choice(recipe, arguments.data)
         for chosen in recipe.validation:
-            for name, method in methods(recipe, chosen).items():
+            if measured := row(choice, chosen):
                 found = stored()
-                figures = asdict(measure(recipe, chosen, method, arguments.data))
-                found.setdefault(recipe.name, {}).setdefault(chosen.name, {})[name] = figures
+                found.setdefault(recipe.name, {})[chosen.name] = measured
                 RESULTS.write_text(json.dumps(found, indent=1) + "\n")
 
 

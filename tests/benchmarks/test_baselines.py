@@ -1,38 +1,32 @@
 from __future__ import annotations
 
-import sys
-from types import SimpleNamespace
+import inspect
 
-import numpy as np
-import pytest
-
-from benchmarks.baselines import bm3d
-
-NOISE = np.random.default_rng(0).random((6, 5, 3), np.float32)
+from benchmarks.baselines import stored, told
+from benchmarks.classical import METHODS, Classical
+from training.recipe import Recipe
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[int, ...], float]]:
-    """What the package, which the tests do without, was asked: by which name, with which shape and deviation."""
-    asked = []
-
-    def answering(name: str) -> object:
-        def answer(x: np.ndarray, deviation: float) -> np.ndarray:
-            asked.append((name, x.shape, deviation))
-            return x / 2
-
-        return answer
-
-    monkeypatch.setitem(sys.modules, "bm3d", SimpleNamespace(bm3d=answering("grey"), bm3d_rgb=answering("colour")))
-    return asked
+def by_set(name: str) -> dict[str, Classical | None]:
+    recipe = Recipe.named(name)
+    return {chosen.name: told(recipe, chosen) for chosen in recipe.validation}
 
 
-def test_grey_pictures_go_through_the_grey_method(asked: list[tuple[str, tuple[int, ...], float]]) -> None:
-    grey = np.repeat(NOISE[..., :1], 3, axis=2)
-    assert np.array_equal(bm3d(51)(grey), grey / 2)
-    assert asked == [("grey", (6, 5), 0.2)]
+def test_methods_are_told_what_a_set_says_of_its_damage() -> None:
+    denoise = by_set("ipt-v2-tiny-denoise")
+    assert denoise["Set12 sigma 25"] == Classical("BM3D", {"sigma": 25})
+    assert denoise["camera, Set14"] is denoise["PolyU"] is denoise["clean"] is None
+    assert by_set("semanir-tiny-denoise")["Set5 sigma 25"] == Classical("BM3D", {"sigma": 25})
+    assert by_set("grl-tiny-upscale-x3")["Set5"] == Classical("bicubic", {"scale": 3})
+    assert by_set("semanir-tiny-demosaic")["Set5"] == Classical("Malvar", {})
+    assert set(by_set("ipt-v2-tiny-derain").values()) == {None}
 
 
-def test_coloured_pictures_go_through_the_colour_method(asked: list[tuple[str, tuple[int, ...], float]]) -> None:
-    assert np.array_equal(bm3d(51)(NOISE), NOISE / 2)
-    assert asked == [("colour", (6, 5, 3), 0.2)]
+def test_what_is_stored_tells_its_method_its_settings_and_why_it_was_chosen() -> None:
+    for sets in stored().values():
+        for methods in sets.values():
+            ((name, row),) = methods.items()
+            inspect.signature(METHODS[name]).bind(**row["settings"])
+            if "training_side" in row:
+                best = max(row["training_side"]["tried"], key=lambda each: each["psnr_db"])
+                assert best == {"method": name, **row["settings"], "psnr_db": best["psnr_db"]}
