@@ -2,7 +2,8 @@
 
 The pictures, the damage done to them, the rounding to 8 bits and the figures are those of `unseam eval`. Writes
 benchmarks/results/baselines.json, from which the README's table takes them; a task that is not named keeps its figures.
-Needs the extra `benchmarks`; the bm3d package is free for non-commercial use only.
+All tasks take about an hour of one core, BM3D nearly all of it. Needs the extra `benchmarks`; the bm3d package is free
+for non-commercial use only.
 """
 
 from __future__ import annotations

@@ -43,10 +43,10 @@ CANDIDATES: Final = {
     "deblur": _SHARPENING,
     "defocus": _SHARPENING,
     "dejpeg": (
-        *_each("BM3D", sigma=(6, 9, 12, 16, 20, 24), profile=("lc",)),
+        *_each("BM3D", sigma=(6, 9, 12, 16, 20, 24, 30, 36), profile=("lc",)),
         *_each("total variation", weight=(0.01, 0.02, 0.04)),
     ),
-    "denoise": _each("blind BM3D", factor=(1.0, 1.5, 2.0, 2.5), profile=("lc",)),
+    "denoise": _each("blind BM3D", factor=(1.0, 1.5, 2.0, 2.5, 3.0, 4.0), profile=("lc",)),
     "derain": (
         *_each("opening", width=(3, 5, 7, 9, 13, 19, 25, 31)),
         *_each("total variation", weight=(0.02, 0.05, 0.1)),
