@@ -7,9 +7,8 @@ keeps its own.
 
 from __future__ import annotations
 
-import argparse
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from benchmarks import data_folder
+from benchmarks import by_model
 from models.build import load
 from models.registry import Card, cards
 from training.dataset import pictures
@@ -55,31 +54,11 @@ def measure(card: Card, shown: dict[str, Array]) -> dict[str, Any]:
     }
 
 
-def stored() -> dict[str, Any]:
-    """Figures by model, as measured last."""
-    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    return found
-
-
-def _read(data: Path) -> Iterator[tuple[str, Array]]:
-    for folder in FOLDERS:
-        for path in pictures(data / "val" / folder):
-            yield f"{folder}/{path.stem}", read(path)
-
-
-def main() -> None:
-    """Measure the named models, or all, and store their figures one by one."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="*", metavar="MODEL", help="only these models (default all)")
-    arguments = data_folder.parsed(parser)
-    known = {card.name: card for card in asked(cards())}
-    if unknown := [name for name in arguments.models if name not in known]:
-        parser.error(f"{', '.join(unknown)}: not one of {', '.join(known)}")
-    shown = dict(_read(arguments.data))
-    for name in arguments.models or known:
-        figures = measure(known[name], shown)
-        RESULTS.write_text(json.dumps(stored() | {name: figures}, indent=1) + "\n")
+@cache
+def _shown(data: Path) -> dict[str, Array]:
+    folders = ((folder, pictures(data / "val" / folder)) for folder in FOLDERS)
+    return {f"{folder}/{path.stem}": read(path) for folder, paths in folders for path in paths}
 
 
 if __name__ == "__main__":
-    main()
+    by_model.main(__doc__, RESULTS, asked(cards()), lambda card, data: measure(card, _shown(data)))

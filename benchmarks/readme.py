@@ -2,9 +2,9 @@
 
 Each stands between `<!-- name -->` and `<!-- /name -->`. Quality is the shipped cards' (`unseam eval NAME` measures it
 again) beside what classical methods reach (`python -m benchmarks.baselines`), harm what `python -m benchmarks.harmless`
-found; counts are `unseam models count` beside the papers' (benchmarks/published.toml); seams are `unseam bench tiling
---json` (benchmarks/results/tiling.json), and speeds `unseam bench engine --json` (benchmarks/results/engine.json; with
-`--threads 2` engine-two-cores.json).
+found, and cells `python -m benchmarks.cells`; counts are `unseam models count` beside the papers'
+(benchmarks/published.toml); seams are `unseam bench tiling --json` (benchmarks/results/tiling.json), and speeds `unseam
+bench engine --json` (benchmarks/results/engine.json; with `--threads 2` engine-two-cores.json).
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import by_model, cells, harmless
 from benchmarks.baselines import stored
 from benchmarks.engine_runtimes import COMPILED, EAGER, ON_CPU, WRITTEN
-from benchmarks.harmless import asked
-from benchmarks.harmless import stored as unharmed
 from models.count import Count, count_all
 from models.registry import Card, cards
 from training.recipe import Recipe
@@ -73,15 +72,35 @@ def harm(shipped: Iterable[Card], measured: Mapping[str, Any]) -> str:
     Raises KeyError for a network that was not measured, ValueError for one of which another version was.
     """
     rows = []
-    for card in asked(shipped):
-        row = measured[card.name]
-        if row["version"] != card.version:
-            raise ValueError(f"{card.name}: version {row['version']} was measured, {card.version} is shipped")
+    for card in harmless.asked(shipped):
+        row = _current(card, measured)
         least = f"{row['least_psnr_db']:.2f} dB ({row['least_of']})"
         shift = f"{row['shift']:.2f} ({row['shift_of']})"
         harmed = f"{row['harmed']} of {row['pictures']}"
         rows.append((card.task, f"`{card.name}`", f"{row['mean_psnr_db']:.2f} dB", least, shift, harmed))
     return _table(("task", "model", "mean", "worst picture", "largest shift", "harmed"), rows)
+
+
+def borders(shipped: Iterable[Card], measured: Mapping[str, Any]) -> str:
+    """A row per network with wide cells: on the set that shows them most, the steps at their borders and elsewhere.
+
+    Raises as `harm`.
+    """
+    rows = []
+    for card in cells.asked(shipped):
+        row = _current(card, measured)
+        name, worst = max(row["sets"].items(), key=lambda each: each[1]["borders"] - each[1]["elsewhere"])
+        found = (f"{worst[place]:.2f} LSB" for place in ("borders", "elsewhere"))
+        rows.append((card.task, f"`{card.name}`", f"{row['pitch']} pixels", name, *found))
+    return _table(("task", "model", "borders every", "set", "at borders", "elsewhere"), rows)
+
+
+def _current(card: Card, measured: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was measured of a network. Raises ValueError if that was another version than is shipped."""
+    row: Mapping[str, Any] = measured[card.name]
+    if row["version"] != card.version:
+        raise ValueError(f"{card.name}: version {row['version']} was measured, {card.version} is shipped")
+    return row
 
 
 def counts(measured: Mapping[str, Count]) -> str:
@@ -200,7 +219,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 if __name__ == "__main__":
     made = {
         "quality": lambda: quality(cards(), stored()),
-        "harm": lambda: harm(cards(), unharmed()),
+        "harm": lambda: harm(cards(), by_model.stored(harmless.RESULTS)),
+        "cells": lambda: borders(cards(), by_model.stored(cells.RESULTS)),
         "counts": lambda: counts(count_all()),
         "seams": lambda: seams(json.loads(TILING.read_text())),
         "speeds": lambda: speeds(json.loads(ENGINE.read_text())),

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks import by_model, cells, harmless
 from benchmarks.baselines import stored
-from benchmarks.harmless import stored as unharmed
 from benchmarks.readme import (
     ENGINE,
     README,
     TILING,
     TWO_CORES,
+    borders,
     counts,
     filled,
     harm,
@@ -38,11 +39,19 @@ def test_quality_says_how_many_pictures_of_a_set_were_measured() -> None:
 
 
 def test_the_readmes_harm_is_what_was_measured_of_the_shipped_versions() -> None:
-    text = README.read_text()
-    assert filled(text, {"harm": lambda: harm(cards(), unharmed())}) == text
-    older = {name: row | {"version": 0} for name, row in unharmed().items()}
+    text, measured = README.read_text(), by_model.stored(harmless.RESULTS)
+    assert filled(text, {"harm": lambda: harm(cards(), measured)}) == text
+    older = {name: row | {"version": 0} for name, row in measured.items()}
     with pytest.raises(ValueError, match="version 0 was measured"):
         harm(cards(), older)
+
+
+def test_the_readmes_cells_are_those_of_the_shipped_versions() -> None:
+    text, measured = README.read_text(), by_model.stored(cells.RESULTS)
+    assert filled(text, {"cells": lambda: borders(cards(), measured)}) == text
+    older = {name: row | {"version": 0} for name, row in measured.items()}
+    with pytest.raises(ValueError, match="version 0 was measured"):
+        borders(cards(), older)
 
 
 def test_the_readmes_seams_are_those_that_were_measured() -> None:
