@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -38,20 +40,17 @@ def test_quality_says_how_many_pictures_of_a_set_were_measured() -> None:
     assert row == f"| derain | `{derain.name}` | Rain100L | 7 | Y |  |  | 30.00 / 0.9000 |"
 
 
-def test_the_readmes_harm_is_what_was_measured_of_the_shipped_versions() -> None:
-    text, measured = README.read_text(), by_model.stored(harmless.RESULTS)
-    assert filled(text, {"harm": lambda: harm(cards(), measured)}) == text
-    older = {name: row | {"version": 0} for name, row in measured.items()}
+@pytest.mark.parametrize(
+    ("name", "make", "results"), [("harm", harm, harmless.RESULTS), ("cells", borders, cells.RESULTS)]
+)
+def test_the_readmes_figures_by_model_are_those_of_the_shipped_versions(
+    name: str, make: Callable[..., str], results: Path
+) -> None:
+    text, measured = README.read_text(), by_model.stored(results)
+    assert filled(text, {name: lambda: make(cards(), measured)}) == text
+    older = {model: row | {"version": 0} for model, row in measured.items()}
     with pytest.raises(ValueError, match="version 0 was measured"):
-        harm(cards(), older)
-
-
-def test_the_readmes_cells_are_those_of_the_shipped_versions() -> None:
-    text, measured = README.read_text(), by_model.stored(cells.RESULTS)
-    assert filled(text, {"cells": lambda: borders(cards(), measured)}) == text
-    older = {name: row | {"version": 0} for name, row in measured.items()}
-    with pytest.raises(ValueError, match="version 0 was measured"):
-        borders(cards(), older)
+        make(cards(), older)
 
 
 def test_the_readmes_seams_are_those_that_were_measured() -> None:
