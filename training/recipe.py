@@ -27,6 +27,7 @@ class _Part(BaseModel):
 class Phase(_Part):
     """Crops of `patch` pixels in batches of `batch`, judged by `loss`, until this share of the run is done.
 
+    `colour_shift` is what a shift of the crops' means costs besides, in units of the loss over units of the picture.
     `degradation` changes fields of the recipe's, and fields of its parts: what is easier may come first.
     """
 
@@ -34,6 +35,7 @@ class Phase(_Part):
     patch: PositiveInt
     batch: PositiveInt
     loss: Literal["l1", "log-l1", "log-mse", "charbonnier", "charbonnier-edge"] = "log-l1"
+    colour_shift: float = Field(default=0, ge=0)
     degradation: dict[str, Any] = {}
 
 

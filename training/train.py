@@ -19,7 +19,7 @@ from training.batches import Batches
 from training.beginning import Beginning, begin_from, begin_quietly
 from training.checkpoint import CheckpointError, Progress
 from training.curves import draw_curves
-from training.losses import LOSSES
+from training.losses import LOSSES, colour_shift
 from training.recipe import Recipe
 from training.rehearsal import rehearse
 from training.schedule import learning_rate, phase, share_done
@@ -119,8 +119,8 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(schedule, self.progress.step + 1, share)
         with torch.autocast(self.device.type, torch.bfloat16):
-            restored = forward(degraded)
-        loss = LOSSES[size.loss](restored.float(), target)
+            restored = forward(degraded).float()
+        loss = LOSSES[size.loss](restored, target) + size.colour_shift * colour_shift(restored, target)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), schedule.clip_norm)

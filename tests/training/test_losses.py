@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from training.losses import LOSSES, STEP, charbonnier_edge, log_l1
+from training.losses import LOSSES, STEP, charbonnier_edge, colour_shift, log_l1
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -28,3 +28,14 @@ def test_the_edge_loss_sees_a_blurred_edge_that_the_mean_does_not() -> None:
     flat, blurred = target + 0.125, target.clone()
     blurred[..., 3:5] = 0.5
     assert charbonnier_edge(blurred, target) > charbonnier_edge(flat, target)
+
+
+def test_a_veil_shifts_colours_and_noise_does_not() -> None:
+    target = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    chessboard = torch.ones(8, 8)
+    chessboard[::2, ::2] = chessboard[1::2, 1::2] = -1
+    assert float(colour_shift(target + 0.1 * chessboard, target)) == pytest.approx(0, abs=1e-6)
+    veiled = target.clone()
+    veiled[0, 1] += 3 * STEP
+    veiled[1, 2] -= 3 * STEP
+    assert float(colour_shift(veiled, target)) == pytest.approx(STEP, rel=1e-4)  # two of six channels
