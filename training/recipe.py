@@ -27,7 +27,8 @@ class _Part(BaseModel):
 class Phase(_Part):
     """Crops of `patch` pixels in batches of `batch`, judged by `loss`, until this share of the run is done.
 
-    `colour_shift` is what a shift of the crops' means costs besides, in units of the loss over units of the picture.
+    `colour_shift` is what it costs besides to shift the means of a damaged crop, in units of the loss over those of the
+    picture; for damage that hardly does so itself.
     `degradation` changes fields of the recipe's, and fields of its parts: what is easier may come first.
     """
 

@@ -120,7 +120,7 @@ class Trainer:
             group["lr"] = learning_rate(schedule, self.progress.step + 1, share)
         with torch.autocast(self.device.type, torch.bfloat16):
             restored = forward(degraded).float()
-        loss = LOSSES[size.loss](restored, target) + size.colour_shift * colour_shift(restored, target)
+        loss = LOSSES[size.loss](restored, target) + size.colour_shift * colour_shift(restored, degraded)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), schedule.clip_norm)

@@ -31,11 +31,11 @@ def test_the_edge_loss_sees_a_blurred_edge_that_the_mean_does_not() -> None:
 
 
 def test_a_veil_shifts_colours_and_noise_does_not() -> None:
-    target = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    degraded = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     chessboard = torch.ones(8, 8)
     chessboard[::2, ::2] = chessboard[1::2, 1::2] = -1
-    assert float(colour_shift(target + 0.1 * chessboard, target)) == pytest.approx(0, abs=1e-6)
-    veiled = target.clone()
+    assert float(colour_shift(degraded + 0.1 * chessboard, degraded)) == pytest.approx(0, abs=1e-6)
+    veiled = degraded.clone()
     veiled[0, 1] += 3 * STEP
     veiled[1, 2] -= 3 * STEP
-    assert float(colour_shift(veiled, target)) == pytest.approx(STEP, rel=1e-4)  # two of six channels
+    assert float(colour_shift(veiled, degraded)) == pytest.approx(STEP, rel=1e-4)  # two of six channels
