@@ -217,7 +217,7 @@ def averaged(picture: Array, answer: Callable[[tuple[int, int]], Array], plan: P
 
 def _shown(course: Course) -> Plan:
     """The cuts that are looked at: of segments, those of the one with the widest halo."""
-    return max(course.plans, key=lambda plan: (len(plan), plan.halo)) if isinstance(course, Layout) else course
+    return max(course.cuts, key=lambda plan: (len(plan), plan.halo)) if isinstance(course, Layout) else course
 
 
 def near_over_elsewhere(difference: Array, rows: list[int], columns: list[int]) -> float | None:

@@ -15,7 +15,9 @@ from export import pictures, runners, staged
 from export.manifest import file_sha256
 from export.staged import Stage, Staged
 from export.to_onnx import OPSET, ExportError, _simplify, read_whole
-from imaging.stages import PICTURE
+from imaging.flow import Run
+from imaging.staged import restore
+from imaging.stages import PICTURE, layout
 from imaging.stages import Stage as Geometry
 from models.count import MacCounter
 from models.segments import SegmentedNetwork, stages
@@ -46,10 +48,13 @@ def export(
     for index, stage in enumerate(plain):
         on_step(f"translating {stage.name}")
         path = folder / f"staged-{index:02}.onnx"
-        _translate(network, index, [traced[name] for name in stage.reads], path)
+        examples = [traced[name] for name in stage.reads]
+        if stage.cell:
+            examples = [_corner(one, stage.measure(stage.cell)) for one in examples]
+        _translate(network, index, examples, path)
         run = runners.load("onnx", path)
         for maps in (traced, other):
-            error = _error(maps[stage.name].numpy(), run(*(maps[name].numpy() for name in stage.reads)))
+            error = _error(maps[stage.name].numpy(), _answer(run, stage, [maps[name] for name in stage.reads]))
             if not error <= MAX_ERROR:
                 raise ExportError(f"the graph of {stage.name} is off by {error:.1e} (at most {MAX_ERROR:.0e})")
             worst = max(worst, error)
@@ -64,7 +69,8 @@ def export(
                 up=stage.up,
                 file=path.name,
                 sha256=file_sha256(path),
-                macs=macs[stage.name] / side**2,
+                macs=macs[stage.name] / (stage.cell or side) ** 2,
+                cell=stage.cell,
             )
         )
     description = Staged(
@@ -85,15 +91,35 @@ def _side(network: SegmentedNetwork, plain: Sequence[Geometry]) -> int:
 
 
 def walk(network: SegmentedNetwork, picture: Tensor) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """Every map of a picture (B, H, W, C), and the multiply-accumulates that each one took, by name."""
+    """Every map of a picture (B, H, W, C), and the multiply-accumulates that each one took, or one cell of it."""
     maps: dict[str, Tensor] = {PICTURE: picture}
     macs: dict[str, float] = {}
     with torch.no_grad(), MacCounter(picture) as counter:
         for segment in network.segments():
             before = counter.macs
-            maps[segment.name] = segment.compute(*(maps[name] for name in segment.reads)).contiguous()
+            read = [maps[name] for name in segment.reads]
+            maps[segment.name] = segment.compute(*read).contiguous()
+            if segment.cell:
+                before = counter.macs
+                segment.compute(*(_corner(one, segment.cell) for one in read))
             macs[segment.name] = counter.macs - before
     return maps, macs
+
+
+def _corner(one: Tensor, side: int) -> Tensor:
+    return one[:, :side, :side]
+
+
+def _answer(run: Run, stage: Geometry, maps: list[Tensor]) -> np.ndarray:
+    """The map that a stage's graph gives for others (B, H, W, C); of cells, faded into one another."""
+    arrays = [one.numpy() for one in maps]
+    if not stage.cell:
+        return run(*arrays)
+    (read,) = arrays
+    alone = Geometry(stage.name, (PICTURE,), lattice=1, halo=0, cell=stage.measure(stage.cell))
+    height, width = read.shape[1:3]
+    plan = layout(height, width, (alone,), tile=0, lattice=alone.cell)
+    return np.stack([restore(one, {stage.name: run}, plan) for one in read])
 
 
 def _example(network: SegmentedNetwork, height: int, width: int) -> Tensor:
@@ -106,6 +132,7 @@ def _translate(network: SegmentedNetwork, index: int, maps: list[Tensor], path: 
     names = [f"map{place}" for place in range(len(maps))]
     # Two of each, so that a batch cannot be taken for a constant.
     examples = tuple(one.clone().repeat(2, 1, 1, 1) for one in maps)
+    free = ("batch",) if network.segments()[index].cell else ("batch", "rows", "columns")
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -115,7 +142,8 @@ def _translate(network: SegmentedNetwork, index: int, maps: list[Tensor], path: 
             input_names=names,
             output_names=["answer"],
             dynamic_axes={
-                name: {0: "batch", 1: f"rows of {name}", 2: f"columns of {name}"} for name in (*names, "answer")
+                name: {axis: side if not axis else f"{side} of {name}" for axis, side in enumerate(free)}
+                for name in (*names, "answer")
             },
             opset_version=OPSET,
             dynamo=False,

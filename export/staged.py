@@ -20,13 +20,13 @@ from imaging.flow import Run
 from imaging.stages import Layout
 
 FILE_NAME: Final = "staged.json"
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 class Stage(BaseModel):
     """One segment; fields as in `imaging.stages.Stage`, its graph, and what it costs.
 
-    The graph takes maps (N, h, w, C) of any size that its lattice allows.
+    The graph takes maps (N, h, w, C) of any size that its lattice allows; of cells, one or several of them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,13 +40,14 @@ class Stage(BaseModel):
     up: int = Field(ge=1)
     file: FileName
     sha256: Sha256
-    macs: float = Field(ge=0, description="multiply-accumulates for a pixel of the picture")
+    macs: float = Field(ge=0, description="multiply-accumulates for a tile's pixel")
+    cell: int = Field(default=0, ge=0)
 
     @property
     def geometry(self) -> planning.Stage:
         """What execution has to know."""
         return planning.Stage(
-            self.name, self.reads, self.lattice, self.halo, self.single, self.down, self.up, self.macs
+            self.name, self.reads, self.lattice, self.halo, self.single, self.down, self.up, self.macs, self.cell
         )
 
 
@@ -60,7 +61,7 @@ class Staged(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = FORMAT
+    format: Literal[1, 2] = FORMAT
     weights_sha256: Sha256
     lattice: int = Field(ge=1)
     in_channels: int = Field(ge=1)

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging.cells import Fading
 from imaging.errors import Cancelled, InvalidResult, OutOfMemory
 from imaging.stages import PICTURE, Layout, Stage
 from imaging.strip import Budget, Strip
@@ -67,6 +68,7 @@ class Flow:
     strips: dict[str, Strip] = field(default_factory=dict)
     place: dict[str, int] = field(default_factory=dict)  # of each stage in layout.stages
     next_row: list[int] = field(default_factory=list)  # of tiles, for each stage
+    fading: dict[str, Fading] = field(default_factory=dict)  # of the stages in cells
 
     def __post_init__(self) -> None:
         stages = self.layout.stages
@@ -74,6 +76,11 @@ class Flow:
         budget = self.budget or Budget(MEMORY_BYTES)
         self.strips = {name: Strip(budget) for name in (PICTURE, *self.place)}
         self.next_row = [0] * len(stages)
+        self.fading = {
+            stage.name: Fading(plan, budget)
+            for stage, plan in zip(stages, self.layout.plans, strict=True)
+            if stage.cell
+        }
         self.maps = {PICTURE: Stage(PICTURE, (), 1, 0)} | {stage.name: stage for stage in stages}
         self.readers = {
             name: [place for place, stage in enumerate(stages) if name in stage.reads] for name in self.strips
@@ -90,6 +97,8 @@ class Flow:
         """Let go of everything."""
         for strip in self.strips.values():
             strip.release(strip.stop)
+        for fading in self.fading.values():
+            fading.close()
 
     def _ensure(self, name: str, bottom: int) -> None:
         """Make a map's rows down to `bottom`, in picture pixels."""
@@ -126,29 +135,46 @@ class Flow:
         top = plan.rows.origins[row]
         for name in stage.reads:
             self._ensure(name, top + plan.rows.tile)
-        first, last = (stage.measure(edge) for edge in plan.rows.reach(row))
-        width = stage.measure(self.layout.extent[1])
         result: Array | None = None
         columns = range(len(plan.columns.origins))
         while columns:
             self.pace.check()
-            several = columns[: self.pace.batch]
+            several = columns[: self.pace.batch * stage.at_once]
             answers = self._attempt(stage, plan, [(top, plan.columns.origins[column]) for column in several])
             if answers is None:
-                self._halve(len(several), plan)
+                self._halve(-(-len(several) // stage.at_once), plan)
                 continue
             if result is None:
-                result = np.empty((last - first, width, answers.shape[3]), dtype=answers.dtype)
+                result = self._room(stage, plan, row, answers)
             for column, answer in zip(several, answers, strict=True):
-                left, right = (stage.measure(edge) for edge in plan.columns.reach(column))
-                y, x = stage.measure(top), stage.measure(plan.columns.origins[column])
-                result[:, left:right] = answer[first - y : last - y, left - x : right - x]
+                self._put(result, answer, stage, plan, (row, column))
             self.pace.done += len(several)
             columns = columns[len(several) :]
         assert result is not None  # a plan has at least one column
+        if stage.cell:
+            result = self.fading[stage.name].complete(result, row)
         self.next_row[place] += 1
         self._release(stage)
         return result
+
+    def _room(self, stage: Stage, plan: Plan, row: int, answers: Array) -> Array:
+        """For the rows of a map that a row of tiles answers for; of cells, for all that it adds to."""
+        width, channels = stage.measure(self.layout.extent[1]), answers.shape[3]
+        if stage.cell:
+            return np.zeros((answers.shape[1], width, channels), dtype=answers.dtype)
+        first, last = (stage.measure(edge) for edge in plan.rows.reach(row))
+        return np.empty((last - first, width, channels), dtype=answers.dtype)
+
+    def _put(self, result: Array, answer: Array, stage: Stage, plan: Plan, place: tuple[int, int]) -> None:
+        """Put a tile's answer where it belongs; `place` is its row and column."""
+        if stage.cell:
+            self.fading[stage.name].add(result, answer, *place)
+            return
+        (y, first, last), (x, left, right) = (
+            map(stage.measure, (axis.origins[index], *axis.reach(index)))
+            for axis, index in zip((plan.rows, plan.columns), place, strict=True)
+        )
+        result[:, left:right] = answer[first - y : last - y, left - x : right - x]
 
     def _halve(self, tried: int, plan: Plan) -> None:
         self.pace.batch = tried // 2

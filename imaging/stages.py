@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from imaging import cells
 from imaging.errors import PlanError
 from imaging.tiling import Axis, Plan
 
@@ -32,11 +33,13 @@ class Stage:
         name: of the segment, and of the map it gives.
         reads: the maps it takes.
         lattice: its tiles start on multiples of it.
-        halo: how far from a tile's rim its answer is wrong.
+        halo: how far from a tile's rim its answer is wrong; 0 for cells.
         single: a map of so many picture pixels along a side, or fewer, is computed in another way: pictures are
             continued until they are longer, and so are tiles.
-        cost: of a picture pixel, in a unit that is the same for all stages.
+        cost: of a tile's pixel, in a unit that is the same for all stages.
         down, up: a pixel of its map is down/up picture pixels wide (of an enlarged picture, 1/scale).
+        cell: its tiles are cells of this side that overlap by half and fade into one another (`imaging.cells`),
+            however large tiles are elsewhere; 0 where they have a halo and are cut.
     """
 
     name: str
@@ -47,6 +50,17 @@ class Stage:
     down: int = 1
     up: int = 1
     cost: float = 1.0
+    cell: int = 0
+
+    @property
+    def load(self) -> float:
+        """The cost of a picture's pixel; but at the borders four cells lie on each."""
+        return self.cost * (4 if self.cell else 1)
+
+    @property
+    def at_once(self) -> int:
+        """Tiles that count as one: on coarse maps, cells are too small to be worth a call each."""
+        return max(RESIDENT // self.measure(self.cell), 1) ** 2 if self.cell else 1
 
     def measure(self, length: int) -> int:
         """A length in picture pixels as pixels of this stage's map."""
@@ -62,7 +76,8 @@ class Layout:
         width: the picture's, in pixels.
         extent: height and width continued, see `continued`.
         stages: in order of computation.
-        plans: the tiles of each stage, over the whole extent; all of a stage's are equal, and cuts are hard.
+        plans: the tiles of each stage, over the whole extent; all of a stage's are equal, and cuts are hard but for
+            cells.
     """
 
     height: int
@@ -76,25 +91,30 @@ class Layout:
         """Output side over input side."""
         return self.stages[-1].up
 
+    @property
+    def cuts(self) -> tuple[Plan, ...]:
+        """The plans of the stages that are cut into tiles, rather than into cells."""
+        return tuple(plan for stage, plan in zip(self.stages, self.plans, strict=True) if not stage.cell)
+
     def __len__(self) -> int:
         """Number of tiles of the stage that has the most."""
-        return max(map(len, self.plans))
+        return max(map(len, self.cuts), default=1)
 
     @property
     def tile(self) -> int:
         """Longest side of a tile, in picture pixels."""
-        return max(side for plan in self.plans for side in plan.tile_shape)
+        return max(side for plan in self.cuts for side in plan.tile_shape)
 
     @property
     def halo(self) -> int:
         """The widest halo of any stage, in picture pixels; 0 where no stage is cut."""
-        return max(plan.halo if len(plan) > 1 else 0 for plan in self.plans)
+        return max(plan.halo if len(plan) > 1 else 0 for plan in self.cuts)
 
     @property
     def work(self) -> float:
-        """What is computed over what an untiled run computes; 1 is no redundant work."""
-        costs = [stage.cost for stage in self.stages]
-        return sum(plan.work * cost for plan, cost in zip(self.plans, costs, strict=True)) / sum(costs)
+        """What is computed over what an untiled run computes; 1 is no redundant work (cells: less, at the borders)."""
+        done = sum(plan.work * stage.cost for plan, stage in zip(self.plans, self.stages, strict=True))
+        return done / sum(stage.load for stage in self.stages)
 
 
 def layout(height: int, width: int, stages: Sequence[Stage], *, tile: int, lattice: int) -> Layout:
@@ -140,6 +160,9 @@ def _plan(extent: tuple[int, int], tile: int, stage: Stage) -> Plan:
 
     Small tiles stay in a core's cache from one operator of a segment to the next, and have more halo for their size.
     """
+    if stage.cell:
+        rows, columns = (cells.cut(side, stage.cell) for side in extent)
+        return Plan(rows, columns, 0, stage.cell // 2, 1)
     plans = [_cut(extent, tile, stage)]
     for doubling in range(SPILLED if tile else 0):
         core = (RESIDENT << doubling) * max(stage.down // stage.up, 1)

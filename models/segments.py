@@ -32,6 +32,8 @@ class Segment:
         chain: the layers that follow where the maps have met; asked for only where a picture is to be cut.
         single: a map whose side is at most this many pixels, where the maps have met, is computed in another way (a
             single window is not shifted). A tile of such a map tells nothing about it.
+        cell: the one map that it reads, as it is, is computed in cells of this side that overlap by half and fade into
+            one another; what `compute` gives for a single cell is that cell's. 0 where tiles have a halo.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Segment:
     compute: Callable[..., Tensor]
     chain: Callable[[], Chain] = tuple
     single: int = 0
+    cell: int = 0
 
 
 class SegmentedNetwork(RestorationNetwork):
@@ -102,15 +105,17 @@ def stages(network: SegmentedNetwork) -> tuple[Stage, ...]:
     for segment in network.segments():
         distances, step, pitch = _after(segment, steps, dict.fromkeys(segment.reads, _CLEAN))
         steps[segment.name] = step
+        met = step / shrinkage(segment.chain())
         result.append(
             Stage(
                 segment.name,
                 tuple(segment.reads),
                 lattice=pitch,
-                halo=ceil(max(distances) * step),
-                single=ceil(segment.single * step / shrinkage(segment.chain())),
+                halo=0 if segment.cell else ceil(max(distances) * step),
+                single=ceil(segment.single * met),
                 down=step.numerator,
                 up=step.denominator,
+                cell=int(segment.cell * met),
             )
         )
     return tuple(result)

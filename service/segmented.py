@@ -54,7 +54,7 @@ class Segmented:
     def runs(self, layout: Layout, on_batch: BatchObserver | None = None) -> dict[str, Run]:
         """What computes each stage of a layout; tiles of the last one are those that `on_batch` counts."""
         self._opened = self._opened or self._open()
-        whole = sum(stage.cost for stage in layout.stages)
+        whole = sum(stage.load for stage in layout.stages)
         return {
             stage.name: self._watched(
                 self._opened[stage.name],

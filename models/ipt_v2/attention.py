@@ -21,6 +21,7 @@ class FocalContextAttention(nn.Module):
         super().__init__()
         self.num_heads, self.window = num_heads, window
         self.single = window  # the shifted branch needs more than one window
+        self.overlapping = 0
         self.qkv = nn.Linear(channels, 3 * channels, bias=False)
         self.local = Depthwise(3 * channels, 3)
         self.temperature = nn.Parameter(torch.ones(num_heads, 1, 1))
@@ -86,7 +87,7 @@ class GlobalGridAttention(nn.Module):
     def __init__(self, channels: int, num_heads: int, grid: int, cell: int, *, faded: bool = False) -> None:
         super().__init__()
         self.num_heads, self.grid, self.cell, self.faded = num_heads, grid, cell, faded
-        self.single = cell if faded else 0  # one cell overlaps with none
+        self.single = self.overlapping = cell if faded else 0  # one cell overlaps with none
         self.qkv = nn.Linear(channels, 3 * channels, bias=False)
         self.position_bias = nn.Parameter(torch.zeros(num_heads, (2 * grid - 1) ** 2))
         self.project = nn.Linear(channels, channels, bias=False)
@@ -103,7 +104,8 @@ class GlobalGridAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Attend on (B, H, W, C); the cell (or, for the whole map, the grid; or half a faded cell) divides H and W."""
         qkv = self.qkv(x)
-        return self.project(self._fade(qkv) if self.faded else self._attend(qkv))  # type: ignore[no-any-return]
+        alone = not self.faded or max(x.shape[1:3]) <= self.cell
+        return self.project(self._attend(qkv) if alone else self._fade(qkv))  # type: ignore[no-any-return]
 
     def _fade(self, qkv: Tensor) -> Tensor:
         """Attention in the cells that begin at every half of one, on (B, H, W, 3C); (B, H, W, C)."""

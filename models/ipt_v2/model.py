@@ -172,7 +172,8 @@ class Layer(nn.Module):
             x = enter(*maps)
             return x + self.attention(self.norm1(x))  # type: ignore[no-any-return]
 
-        return Segment(name, reads, compute, lambda: self.attention.chain, self.attention.single)
+        attention = self.attention
+        return Segment(name, reads, compute, lambda: attention.chain, attention.single, attention.overlapping)
 
     def feed_forward_segment(self, name: str, read: str) -> Segment:
         """The half x + feed_forward(norm(x))."""
