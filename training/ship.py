@@ -22,7 +22,7 @@ from models.registry import PATTERN, Card
 from training import degradations
 from training.checkpoint import origin
 from training.evaluate import Figures, evaluate
-from training.harm import LARGEST_SHIFT, LEAST_DB, harmed
+from training.harm import COST_DB, LARGEST_SHIFT, LEAST_DB, costs_db, harmed
 from training.recipe import Recipe, ValidationSet
 from training.validation import HARMLESS_DB, examples, score
 
@@ -131,6 +131,7 @@ def check_restores(card: Card, sets: Iterable[ValidationSet]) -> None:
 def check_better(new: Card, old: Card, sets: Iterable[ValidationSet]) -> None:
     """Raise ShipError unless the score over the sets that both cards name has grown, measured on the same pictures.
 
+    From the score goes what harm costs, so that a weight that mends it may restore a little less.
     Of `sets`, the new card's, some may be new, and some of the old card's may be gone; one must be left, and not clean.
     """
     shared = [chosen for chosen in sets if chosen.name in old.figures]
@@ -138,11 +139,11 @@ def check_better(new: Card, old: Card, sets: Iterable[ValidationSet]) -> None:
         raise ShipError(f"{new.name}: version {old.version} was measured on other sets: there is nothing to compare by")
     if other := [chosen.name for chosen in shared if not _same_pictures(new, old, chosen)]:
         raise ShipError(f"{', '.join(other)}: other pictures or damage than version {old.version} was measured on")
-    is_now, was = (score(_psnr(card, shared), shared) for card in (new, old))
+    is_now, was = (score(_psnr(card, shared), shared) - costs_db(card.figures, shared) for card in (new, old))
     if is_now <= was:
         raise ShipError(
             f"{new.name}: {is_now:.3f} dB on average is not better than version {old.version}, {was:.3f} dB "
-            f"(less what clean pictures lack to {HARMLESS_DB:g} dB)"
+            f"(less what clean pictures lack to {HARMLESS_DB:g} dB, and {COST_DB:g} for each set of them that is harmed)"
         )
 
 

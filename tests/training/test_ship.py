@@ -115,6 +115,19 @@ def test_a_weight_that_restores_better_but_harms_clean_pictures_more_is_not_bett
         check_better(harmful, harmless, [NEW, CLEAN])
 
 
+def test_a_weight_that_mends_harm_may_restore_a_little_less(card: Card) -> None:
+    def shipped(restored_db: float, shift: float) -> Card:
+        both = rows(new=restored_db, clean=42.0)
+        both["clean"]["restored"] |= {"least_psnr_rgb_db": 40.0, "shift": shift}
+        return replace(card, figures=both)
+
+    check_better(shipped(32.9, 0.1), shipped(33.0, 0.9), [NEW, CLEAN])
+    with pytest.raises(ShipError, match=r"32\.700 dB on average is not better than version 1, 32\.800 dB \(less"):
+        check_better(shipped(32.7, 0.1), shipped(33.0, 0.9), [NEW, CLEAN])
+    with pytest.raises(ShipError, match=r"32\.900 dB on average is not better than version 1, 33\.000 dB"):
+        check_better(shipped(32.9, 0.1), shipped(33.0, 0.1), [NEW, CLEAN])
+
+
 def test_a_weight_that_is_worse_than_the_pictures_as_they_came_is_refused(card: Card) -> None:
     check_restores(replace(card, figures=rows(new=32.2, untouched=32.15)), [NEW])
     with pytest.raises(ShipError, match=r"31\.970 dB on average is not better than the pictures as they came, 32\.150"):
