@@ -48,15 +48,12 @@ def run(args: argparse.Namespace) -> int:
     if card.pattern and args.pattern:
         network = Shifted(network, card.pattern, args.pattern)
     if args.dir:
-        sets = {
-            args.dir.resolve().name: evaluate(
-                network, folder_examples(args.dir, network.in_channels), device, args.border
-            )
-        }
+        name = args.dir.resolve().name
+        sets = {name: evaluate(network, folder_examples(args.dir, network.in_channels), device, args.border, name)}
     elif data := args.data or os.environ.get("UNSEAM_DATA"):
         recipe = Recipe.named(card.recipe)
         sets = {
-            chosen.name: evaluate(network, examples(recipe, chosen, Path(data)), device, chosen.border)
+            chosen.name: evaluate(network, examples(recipe, chosen, Path(data)), device, chosen.border, chosen.name)
             for chosen in recipe.validation
         }
     else:

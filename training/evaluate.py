@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from imaging.quality import luma, psnr, ssim
 from models.network import RestorationNetwork
@@ -34,14 +35,15 @@ class Figures:
 
 
 def evaluate(
-    network: RestorationNetwork, shown: Iterable[Example], device: torch.device, border: int = 0
+    network: RestorationNetwork, shown: Iterable[Example], device: torch.device, border: int = 0, name: str = ""
 ) -> dict[str, Figures]:
     """Measure the restored pictures and, where its size is the target's, the degraded ones as they came: by name.
 
-    Raises DatasetError, with the picture's name, where it cannot be measured.
+    A bar on standard error counts the pictures; `name` is what they are together. Raises DatasetError, with the
+    picture's name, where it cannot be measured.
     """
     after, before = [], []
-    for example in shown:
+    for example in tqdm(shown, desc=name, unit="picture", dynamic_ncols=True):
         try:
             after.append(compare(restored(network, example.degraded, device), example.target, border))
             if example.degraded.shape == example.target.shape:

@@ -12,6 +12,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from export import ladder
 from export.parity import answers
@@ -42,7 +43,7 @@ def measure(recipe: Recipe, weights: Path, data: Path, device: torch.device) -> 
     load_weights(network, weights)
     network.to(device).eval()
     return {
-        chosen.name: evaluate(network, examples(recipe, chosen, data), device, chosen.border)
+        chosen.name: evaluate(network, examples(recipe, chosen, data), device, chosen.border, chosen.name)
         for chosen in recipe.validation
     }
 
@@ -97,7 +98,7 @@ def calibrated_halo(recipe: Recipe, weights: Path) -> int:
     tried = calibrate_rising(
         network,
         lambda tiles: answers(network, tiles),
-        ladder.usual(network.scale, network.lattice, one_pass=True),
+        tqdm(ladder.usual(network.scale, network.lattice, one_pass=True), desc="halo", unit="tile size"),
         lambda pixels: _damaged(recipe, pixels * network.scale),
     )
     return tried[-1].halo
@@ -143,7 +144,7 @@ def check_better(new: Card, old: Card, sets: Iterable[ValidationSet]) -> None:
     if is_now <= was:
         raise ShipError(
             f"{new.name}: {is_now:.3f} dB on average is not better than version {old.version}, {was:.3f} dB "
-            f"(less what clean pictures lack to {HARMLESS_DB:g} dB, and {COST_DB:g} for each set of them that is harmed)"
+            f"(less what clean pictures lack to {HARMLESS_DB:g} dB, and {COST_DB:g} for each set that is harmed)"
         )
 
 
