@@ -39,7 +39,7 @@ class Options:
         tiles: sides of the tile ladder; each is raised to a multiple of the network's lattice. None chooses.
         precision: of the graphs.
         attention: how graphs compute key-semantic attention, where a network has it; None chooses by measurement.
-        trust_halo: take the halo that came with the weights without measuring it again.
+        trust_halo: take the halo that came with the weights, and its figures, without measuring it again.
         one_pass: pictures larger than a tile will take the network in one pass, though segments may be there; so they
             do on engines and in half precision anyway.
     """
@@ -113,7 +113,8 @@ def export(subject: Subject, folder: Path, options: Options, on_step: Step = lam
     if exact := options.precision == "fp32" and isinstance(plain, SegmentedNetwork):
         segments.export(plain, folder, subject.weights_sha256, on_step)
     halo = ladder.fitting(subject.halo, tiles[-1], network.lattice) if subject.halo else None
-    seen = () if options.trust_halo and halo else _seams(halo, exported, folder, graphs, speed, on_step)
+    known = (subject.seams,) if subject.seams and subject.seams.halo == halo else ()
+    seen = known if options.trust_halo and halo else _seams(halo, exported, folder, graphs, speed, on_step)
     manifest = Manifest(
         name=subject.name,
         version=subject.version,

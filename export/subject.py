@@ -12,7 +12,7 @@ from typing import Any
 
 from export import tasks
 from export.checkpoint import fill
-from export.manifest import NAME, file_sha256
+from export.manifest import NAME, Seams, file_sha256
 from models import build, registry
 from models.network import RestorationNetwork
 from models.registry import PATTERN, Card
@@ -29,6 +29,7 @@ class Subject:
     Attributes:
         model: the network itself, in evaluation mode.
         halo: as calibrated when the weights were shipped; None lets the export search.
+        seams: the figures of that halo, where they were kept.
     """
 
     model: RestorationNetwork
@@ -41,6 +42,7 @@ class Subject:
     licence: str
     default: bool
     halo: int | None = None
+    seams: Seams | None = None
     pattern: str | None = None
 
     @property
@@ -62,6 +64,7 @@ def from_card(card: Card) -> Subject:
         licence=card.license_note,
         default=card.default,
         halo=card.halo,
+        seams=Seams(**card.seams) if card.seams else None,
         pattern=card.pattern,
     )
 

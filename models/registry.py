@@ -34,6 +34,8 @@ class Card:
         began_from: name and version of the weight that its run began with, if any.
         halo: input pixels around a tile's core that keep tiled pictures within half an LSB of untiled ones, or come as
             near as tiles allow; calibrated when the weight was shipped, None where that was not done.
+        seams: what tiles with that halo differ from untiled pictures by, with the fields of `export.manifest.Seams`;
+            None where that was not kept.
         pattern: of the mosaic, row by row, where the network takes one.
         figures: measured PSNR (dB) and SSIM by set, with the input's beside them.
     """
@@ -53,6 +55,7 @@ class Card:
     license_note: str
     began_from: str | None = None
     halo: int | None = None
+    seams: dict[str, Any] | None = None
     pattern: str | None = None
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
 

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     from training.history import keep
     from training.provenance import code
     from training.recipe import Recipe, RecipeError
-    from training.ship import calibrated_halo, card_of, check_better, check_harmless, check_restores, enter, measure
+    from training.ship import calibrated, card_of, check_better, check_harmless, check_restores, enter, measure
 
     if args.data is None:
         raise RecipeError("name the folder of the recipe's pictures with --data or UNSEAM_DATA")
@@ -51,7 +51,9 @@ def run(args: argparse.Namespace) -> int:
     check_harmless(card, old, recipe.validation)
     if old:
         check_better(card, old, recipe.validation)
-    enter(replace(card, halo=calibrated_halo(recipe, weights)), weights, registry.cards(), registry.WEIGHTS)
+    seams = calibrated(recipe, weights)
+    card = replace(card, halo=seams.halo, seams=seams.model_dump())
+    enter(card, weights, registry.cards(), registry.WEIGHTS)
     keep(weights.parent, card.name, goes_on=(card.began_from or "").startswith(f"{card.name}-"))
     curves = weights.with_name("curves.png")
     if curves.exists():

@@ -10,11 +10,13 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from export import ladder
+from export.manifest import Seams
 from export.parity import answers
 from export.pictures import Picture, dead_leaves
 from export.seams import calibrate_rising
@@ -86,11 +88,11 @@ def card_of(
     )
 
 
-def calibrated_halo(recipe: Recipe, weights: Path) -> int:
-    """The halo that keeps tiled pictures within half an LSB of untiled ones, so that no export has to search for it.
+def calibrated(recipe: Recipe, weights: Path) -> Seams:
+    """The halo that keeps tiled pictures within half an LSB of untiled ones, and how well it does.
 
-    It is measured on the torch network and the tiles of one pass, also on pictures damaged as the recipe has it: on a
-    flawless one a network does little, and what it does reaches less far.
+    So no export has to search for it. It is measured on the torch network and the tiles of one pass, also on pictures
+    damaged as the recipe has it: on a flawless one a network does little, and what it does reaches less far.
     """
     network = create(recipe.network, recipe.config)
     load_weights(network, weights)
@@ -101,7 +103,7 @@ def calibrated_halo(recipe: Recipe, weights: Path) -> int:
         tqdm(ladder.usual(network.scale, network.lattice, one_pass=True), desc="halo", unit="tile size"),
         lambda pixels: _damaged(recipe, pixels * network.scale),
     )
-    return tried[-1].halo
+    return tried[-1]
 
 
 def _damaged(recipe: Recipe, pixels: int) -> list[Picture]:
@@ -209,16 +211,14 @@ def as_toml(card: Card) -> str:
         if field.name != "figures" and (value := getattr(card, field.name)) is not None
     ]
     tables = [
-        f"\n[model.figures.{_value(name)}]\n"
-        + "".join(
-            f"{kind} = {{ " + ", ".join(f"{k} = {_value(v)}" for k, v in row.items()) + " }\n"
-            for kind, row in both.items()
-        )
+        f"\n[model.figures.{_value(name)}]\n" + "".join(f"{kind} = {_value(row)}\n" for kind, row in both.items())
         for name, both in card.figures.items()
     ]
     return "\n[[model]]\n" + "\n".join(plain) + "\n" + "".join(tables)
 
 
-def _value(value: str | float) -> str:
-    """A string, number or boolean as TOML has it: as JSON does, but for surrogate pairs and a bare delete."""
+def _value(value: str | float | Mapping[str, Any]) -> str:
+    """As TOML has it; strings, numbers and booleans as JSON does, but for surrogate pairs and a bare delete."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_value(one)}" for key, one in value.items()) + " }"
     return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")

@@ -10,7 +10,7 @@ import torch
 
 from export import custom_operator, stage, to_onnx
 from export import manifest as manifests
-from export.manifest import Precision
+from export.manifest import Precision, Seams
 from export.stage import Options, OptionsError
 from export.subject import Subject
 from export.to_onnx import ExportError
@@ -101,6 +101,17 @@ def test_a_trusted_halo_costs_no_measurement(subject: Subject, tmp_path: Path) -
     options = Options(backends=("onnx",), tiles=(64,), trust_halo=True)
     manifest = stage.export(replace(subject, halo=16), tmp_path, options)
     assert (manifest.halo, manifest.seams) == (16, ())
+
+
+def test_the_figures_of_a_trusted_halo_come_with_it(subject: Subject, tmp_path: Path) -> None:
+    shown = {"pictures": 4, "photographs": True, "p999_lsb": 0.1, "equal_8bit": 0.99, "psnr_db": 80.0, "jump": 1.0}
+    seams = Seams(tile=64, halo=16, max_lsb=0.2, **shown)
+    for halo, told in ((16, (seams,)), (8, ())):  # of another halo they say nothing
+        folder = tmp_path / str(halo)
+        folder.mkdir()
+        options = Options(backends=("onnx",), tiles=(64,), trust_halo=True)
+        manifest = stage.export(replace(subject, halo=halo, seams=seams), folder, options)
+        assert (manifest.halo, manifest.seams) == (halo, told)
 
 
 def test_an_engine_that_no_gpu_has_run_is_told_apart_from_what_was_compared(subject: Subject, tmp_path: Path) -> None:

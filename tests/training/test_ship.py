@@ -70,8 +70,8 @@ def test_figures_that_are_not_finite_are_refused(card: Card) -> None:
         check_restores(replace(card, figures=rows(new=float("nan"))), [NEW])
 
 
-def test_halo_and_pattern_survive_the_registry(card: Card) -> None:
-    known = replace(card, halo=64, pattern="rggb")
+def test_halo_seams_and_pattern_survive_the_registry(card: Card) -> None:
+    known = replace(card, halo=64, seams={"halo": 64, "max_lsb": 0.25, "photographs": True}, pattern="rggb")
     (row,) = tomllib.loads(as_toml(known))["model"]
     assert Card(**row) == known
 
