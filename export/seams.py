@@ -6,6 +6,7 @@ fades depends on the weights. So the halo is measured for each of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -47,7 +48,8 @@ def calibrate(
         The figures of every halo tried; the last one is the one to use.
     """
     tried: list[Seams] = []
-    for figures in measure(network, runner, tile, _told(halos(tile, network.lattice), on_halo)):
+    rising = list(halos(tile, network.lattice))
+    for figures in measure(network, runner, tile, rising, enough_lsb=CALIBRATED_LSB, on_halo=on_halo):
         tried.append(figures)
         if figures.max_lsb < CALIBRATED_LSB:
             break
@@ -71,7 +73,9 @@ def calibrate_rising(
     tried: list[Seams] = []
     for tile in ladder:
         larger = list(halos(tile, network.lattice, above=tried[-1].halo if tried else 0))
-        for figures in measure(network, runner, tile, larger, shown(side(tile))) if larger else ():
+        if not larger:
+            continue
+        for figures in measure(network, runner, tile, larger, shown(side(tile)), enough_lsb=CALIBRATED_LSB):
             tried.append(figures)
             if figures.max_lsb < CALIBRATED_LSB:
                 return tuple(tried)
@@ -87,21 +91,32 @@ def side(tile: int) -> int:
 
 
 def measure(
-    network: RestorationNetwork, runner: Runner, tile: int, tried: Iterable[int], shown: Sequence[Picture] = ()
+    network: RestorationNetwork,
+    runner: Runner,
+    tile: int,
+    tried: Sequence[int],
+    shown: Sequence[Picture] = (),
+    *,
+    enough_lsb: float = math.inf,
+    on_halo: Callable[[int], object] = lambda halo: None,
 ) -> Iterator[Seams]:
-    """The figures of each halo, one after the other, on the same pictures, `shown` (of `side` pixels) among them."""
+    """The figures of each halo, one after the other, on the same pictures, `shown` (of `side` pixels) among them.
+
+    A halo that leaves one of them `enough_lsb` off or more is not tried on the rest, unless it is the last.
+    """
     photographs = pictures.photographs(2, side(tile), network.in_channels)
-    chosen = [*photographs, pictures.dead_leaves(side(tile), network.in_channels), *shown]
-    untiled = [whole(network, picture) for picture in chosen]
-    for halo in tried:
-        figures = [_compare(network, runner, tile, halo, *pair) for pair in zip(chosen, untiled, strict=True)]
-        yield _worst(figures, tile=tile, halo=halo, photographs=bool(photographs))
-
-
-def _told(tried: Iterator[int], on_halo: Callable[[int], object]) -> Iterator[int]:
+    chosen = [*shown, *photographs, pictures.dead_leaves(side(tile), network.in_channels)]
+    untiled: list[Picture] = []
     for halo in tried:
         on_halo(halo)
-        yield halo
+        figures: list[quality.Seams] = []
+        for index, picture in enumerate(chosen):
+            if index == len(untiled):
+                untiled.append(whole(network, picture))
+            figures.append(_compare(network, runner, tile, halo, picture, untiled[index]))
+            if figures[-1].max_lsb >= enough_lsb and halo != tried[-1]:
+                break
+        yield _worst(figures, tile=tile, halo=halo, photographs=bool(photographs))
 
 
 def whole(network: RestorationNetwork, picture: Picture) -> NDArray[np.float32]:

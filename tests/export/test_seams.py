@@ -71,6 +71,12 @@ def test_pictures_shown_count_as_the_others_do() -> None:
     assert figures.pictures == 2
 
 
+def test_a_halo_that_one_picture_refuses_is_not_tried_on_the_others_but_the_last_is() -> None:
+    network, shown = Mean(), [np.random.default_rng(0).random((seams.side(96), seams.side(96), 3), np.float32)]
+    figures = seams.measure(network, runner(network), 96, [8, 16, 24], shown, enough_lsb=seams.CALIBRATED_LSB)
+    assert [one.pictures for one in figures] == [1, 1, 2]
+
+
 def test_where_no_halo_is_enough_the_largest_tolerable_one_is_taken_and_the_figures_say_so() -> None:
     network = Mean()
     figures = seams.calibrate(network, runner(network), 96)
