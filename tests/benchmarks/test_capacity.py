@@ -71,7 +71,7 @@ def test_a_picture_that_is_restored_exactly_stays_with_one_worker() -> None:
     exact, shared = Network.known(DERAIN), Network.known(DERAIN, one_pass=True)
     assert exact.units(12) == pytest.approx(DERAIN["work"] * 12e6 / capacity.UNIT_PIXELS)
     assert exact.shares(exact.units(12), 8) == 1
-    assert shared.shares(shared.units(12), 8) == 5  # each of them 64 units or more
+    assert shared.shares(shared.units(12), 8) == 8  # each of them 64 units or more
     assert shared.shares(shared.units(0.2), 8) == 1
 
 
