@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging.cells import Fading
 from imaging.errors import Cancelled, InvalidResult, OutOfMemory
+from imaging.joints import Joint, joint
 from imaging.stages import PICTURE, Layout, Stage
 from imaging.strip import Budget, Strip
 from imaging.tiling import Axis, Plan
@@ -68,7 +68,7 @@ class Flow:
     strips: dict[str, Strip] = field(default_factory=dict)
     place: dict[str, int] = field(default_factory=dict)  # of each stage in layout.stages
     next_row: list[int] = field(default_factory=list)  # of tiles, for each stage
-    fading: dict[str, Fading] = field(default_factory=dict)  # of the stages in cells
+    joints: dict[str, Joint] = field(default_factory=dict)  # of each stage's tiles
 
     def __post_init__(self) -> None:
         stages = self.layout.stages
@@ -76,10 +76,8 @@ class Flow:
         budget = self.budget or Budget(MEMORY_BYTES)
         self.strips = {name: Strip(budget) for name in (PICTURE, *self.place)}
         self.next_row = [0] * len(stages)
-        self.fading = {
-            stage.name: Fading(plan, budget)
-            for stage, plan in zip(stages, self.layout.plans, strict=True)
-            if stage.cell
+        self.joints = {
+            stage.name: joint(stage, plan, budget) for stage, plan in zip(stages, self.layout.plans, strict=True)
         }
         self.maps = {PICTURE: Stage(PICTURE, (), 1, 0)} | {stage.name: stage for stage in stages}
         self.readers = {
@@ -97,8 +95,8 @@ class Flow:
         """Let go of everything."""
         for strip in self.strips.values():
             strip.release(strip.stop)
-        for fading in self.fading.values():
-            fading.close()
+        for each in self.joints.values():
+            each.close()
 
     def _ensure(self, name: str, bottom: int) -> None:
         """Make a map's rows down to `bottom`, in picture pixels."""
@@ -131,7 +129,7 @@ class Flow:
     def _advance(self, place: int) -> Array:
         """Compute a stage's next row of tiles: the rows of its map that this row of tiles answers for."""
         stage, plan = self.layout.stages[place], self.layout.plans[place]
-        row = self.next_row[place]
+        row, tiles = self.next_row[place], self.joints[stage.name]
         top = plan.rows.origins[row]
         for name in stage.reads:
             self._ensure(name, top + plan.rows.tile)
@@ -145,36 +143,15 @@ class Flow:
                 self._halve(-(-len(several) // stage.at_once), plan)
                 continue
             if result is None:
-                result = self._room(stage, plan, row, answers)
+                result = tiles.room(row, answers)
             for column, answer in zip(several, answers, strict=True):
-                self._put(result, answer, stage, plan, (row, column))
+                tiles.put(result, answer, row, column)
             self.pace.done += len(several)
             columns = columns[len(several) :]
         assert result is not None  # a plan has at least one column
-        if stage.cell:
-            result = self.fading[stage.name].complete(result, row)
         self.next_row[place] += 1
         self._release(stage)
-        return result
-
-    def _room(self, stage: Stage, plan: Plan, row: int, answers: Array) -> Array:
-        """For the rows of a map that a row of tiles answers for; of cells, for all that it adds to."""
-        width, channels = stage.measure(self.layout.extent[1]), answers.shape[3]
-        if stage.cell:
-            return np.zeros((answers.shape[1], width, channels), dtype=answers.dtype)
-        first, last = (stage.measure(edge) for edge in plan.rows.reach(row))
-        return np.empty((last - first, width, channels), dtype=answers.dtype)
-
-    def _put(self, result: Array, answer: Array, stage: Stage, plan: Plan, place: tuple[int, int]) -> None:
-        """Put a tile's answer where it belongs; `place` is its row and column."""
-        if stage.cell:
-            self.fading[stage.name].add(result, answer, *place)
-            return
-        (y, first, last), (x, left, right) = (
-            map(stage.measure, (axis.origins[index], *axis.reach(index)))
-            for axis, index in zip((plan.rows, plan.columns), place, strict=True)
-        )
-        result[:, left:right] = answer[first - y : last - y, left - x : right - x]
+        return tiles.complete(result, row)
 
     def _halve(self, tried: int, plan: Plan) -> None:
         self.pace.batch = tried // 2
