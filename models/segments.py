@@ -99,11 +99,16 @@ POINTWISE = (nn.Linear, nn.LayerNorm, nn.GELU, nn.LeakyReLU, nn.Identity)
 
 
 def stages(network: SegmentedNetwork) -> tuple[Stage, ...]:
-    """What execution by tiles has to know of each segment: resolution, lattice and halo, from its layers alone."""
+    """What execution by tiles has to know of each segment: resolution, lattice and halo, from its layers alone.
+
+    Raises ValueError for a segment in cells that changes what it reads before they are cut.
+    """
     steps = {PICTURE: Fraction(1)}
     result = []
     for segment in network.segments():
         distances, step, pitch = _after(segment, steps, dict.fromkeys(segment.reads, _CLEAN))
+        if segment.cell and list(segment.reads.values()) != [()]:
+            raise ValueError(f"{segment.name} is computed in cells, and has to read one map as it is")
         steps[segment.name] = step
         met = step / shrinkage(segment.chain())
         result.append(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -130,6 +131,19 @@ def test_small_pictures_are_continued_alike_by_the_network_and_by_its_segments(
     layout = lay_out(*size, stages(network), tile=tile, lattice=network.lattice)
     assert continued(1, stages(network), network.lattice) == network.least
     assert np.abs(staged.restore(image, runs(network), layout) - untiled(network, image)).max() <= 1e-10
+
+
+def test_a_segment_in_cells_that_changes_what_it_reads_before_they_are_cut_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = made("ipt_v2 with faded cells")
+    segments = [
+        replace(segment, reads=dict.fromkeys(segment.reads, (Conv(1),))) if segment.cell else segment
+        for segment in network.segments()
+    ]
+    monkeypatch.setattr(network, "segments", lambda: segments)
+    with pytest.raises(ValueError, match="has to read one map as it is"):
+        stages(network)
 
 
 @pytest.mark.parametrize(("architecture", "config"), sorted({(card.network, card.config) for card in registry.cards()}))
