@@ -13,6 +13,8 @@ from PIL import Image
 Picture = NDArray[np.float32]
 
 _SUFFIXES = {".jpg", ".jpeg", ".png"}
+_DROPS, _FALL = 0.002, 40  # a streak of so many pixels begins at every 500th
+_BLUR = 4  # radius of the disc a point out of focus becomes, in pixels
 
 
 def photographs(count: int, side: int, channels: int) -> list[Picture]:
@@ -61,6 +63,22 @@ def dead_leaves(side: int, channels: int, seed: int = 0) -> Picture:
     grain = random.normal(scale=0.01, size=picture.shape).astype(np.float32)
     picture += grain
     return picture.clip(0, 1)
+
+
+def spoilt(picture: Picture) -> Picture:
+    """The picture (H, W, channels), values 0..1, as restorers meet them: its upper half rained on, the rest blurred.
+
+    To a clean picture many networks answer that picture, and so would a runtime that computes nothing.
+    """
+    above, below = np.array_split(picture, 2)
+    drops = (np.random.default_rng(0).random(above.shape[:2]) < _DROPS).astype(np.float32)
+    fallen = np.max([np.roll(drops, (step, step // 4), (0, 1)) for step in range(_FALL)], axis=0)
+    rain = np.maximum(fallen, 0.6 * np.roll(fallen, 1, axis=1))  # streaks of one pixel are grain to a network
+
+    rows, columns = np.mgrid[-_BLUR : _BLUR + 1, -_BLUR : _BLUR + 1]
+    disc = np.argwhere(rows**2 + columns**2 <= _BLUR**2) - _BLUR
+    unsharp = np.mean([np.roll(below, tuple(place), (0, 1)) for place in disc], axis=0)
+    return np.concatenate((above + 0.5 * rain[..., None], unsharp)).clip(0, 1).astype(np.float32)
 
 
 def noise(side: int, channels: int, seed: int = 0) -> Picture:

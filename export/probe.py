@@ -50,9 +50,9 @@ class Probe:
 
 
 def picture(channels: int) -> Picture:
-    """(channels, 256, 256): the left half is a generated picture, the right half noise."""
+    """(channels, 256, 256): the left half is a generated picture with damage, the right half noise."""
     half = _SIDE // 2
-    drawn, noise = pictures.dead_leaves(_SIDE, channels, seed=1), pictures.noise(_SIDE, channels)
+    drawn, noise = pictures.spoilt(pictures.dead_leaves(_SIDE, channels, seed=1)), pictures.noise(_SIDE, channels)
     both = np.concatenate((drawn[:, :half], noise[:, half:]), axis=1).transpose(2, 0, 1)
     return np.rint(both * 255).astype(np.uint8)
 

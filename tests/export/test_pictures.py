@@ -4,9 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from export import pictures
+from export import pictures, probe
+from models import build, registry
+from models.registry import Card
 
 
 @pytest.fixture
@@ -44,3 +47,28 @@ def test_dead_leaves_have_edges_and_flat_regions() -> None:
     assert 0.05 < np.mean(step > 0.1) < 0.5
     assert np.array_equal(picture, pictures.dead_leaves(128, 3, seed=1))
     assert not np.array_equal(picture, pictures.dead_leaves(128, 3, seed=2))
+
+
+def test_damage_leaves_no_part_of_a_picture_as_it_was_and_its_size_alone() -> None:
+    drawn = pictures.dead_leaves(96, 3)
+    spoilt = pictures.spoilt(drawn)
+    assert spoilt.shape == drawn.shape
+    assert spoilt.dtype == np.float32
+    assert spoilt.min() >= 0
+    assert spoilt.max() <= 1
+    rained, blurred = np.array_split(spoilt - drawn, 2)
+    assert rained.min() >= 0  # rain is light
+    assert 0.02 < (rained > 0.1).mean() < 0.3
+    assert np.abs(np.diff(spoilt[48:], axis=1)).mean() < 0.7 * np.abs(np.diff(drawn[48:], axis=1)).mean()
+    assert np.abs(blurred).max() > 0.1
+
+
+@pytest.mark.parametrize("card", registry.cards(), ids=lambda card: card.name)
+def test_every_shipped_network_changes_the_damaged_half_of_the_probe(card: Card) -> None:
+    network = build.load(card).eval()
+    tile = probe.tile(probe.picture(network.in_channels), 256)
+    with torch.inference_mode():
+        restored = network.restore(torch.from_numpy(tile)).numpy()
+    enlarged = tile.repeat(network.scale, -1).repeat(network.scale, -2)
+    halves = np.abs(restored - enlarged)[..., : restored.shape[-1] // 2]
+    assert halves.max() > 20 / 255
