@@ -21,7 +21,7 @@ from models.build import load
 from models.registry import Card, cards
 from training.dataset import pictures
 from training.evaluate import compare
-from training.harm import LARGEST_SHIFT, LEAST_DB
+from training.harm import changed
 from training.picture_files import Array, read
 from training.validation import restored
 
@@ -50,7 +50,7 @@ def measure(card: Card, shown: dict[str, Array]) -> dict[str, Any]:
         "least_of": least,
         "shift": round(found[furthest][1], 2),
         "shift_of": furthest,
-        "harmed": sum(db < LEAST_DB or shift >= LARGEST_SHIFT for db, shift in found.values()),
+        "harmed": sum(changed(db, shift) for db, shift in found.values()),
     }
 
 

@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     for name, both in measured.items():
         for kind, row in both.items():
             y, rgb = f"Y {row['psnr_y_db']:.2f} dB / {row['ssim_y']:.4f}", f"RGB {row['psnr_rgb_db']:.2f} dB"
-            worst = f"{row['pictures']} pictures, least {row['least_psnr_rgb_db']:.2f} dB, shift {row['shift']:.2f}"
-            print(f"{name:12} {kind:9} {y}   {rgb} / {row['ssim_rgb']:.4f}   {worst}")  # noqa: T201
+            worst = f"least {row['least_psnr_rgb_db']:.2f} dB, shift {row['shift']:.2f}"
+            told = f"{row['pictures']} pictures, {worst}, {row['changed']} changed"
+            print(f"{name:12} {kind:9} {y}   {rgb} / {row['ssim_rgb']:.4f}   {told}")  # noqa: T201
     return 0

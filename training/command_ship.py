@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     for name, both in figures.items():
         for kind, row in both.items():
             means = f"{row.psnr_y_db:.2f} dB (Y)  {row.psnr_rgb_db:.2f} dB (RGB)"
-            print(f"{name:16} {kind:9} {means}  least {row.least_psnr_rgb_db:.2f} dB, shift {row.shift:.2f}")  # noqa: T201
+            worst = f"least {row.least_psnr_rgb_db:.2f} dB, shift {row.shift:.2f}"
+            print(f"{name:16} {kind:9} {means}  {worst}, {row.changed} changed")  # noqa: T201
     print(f"shipped {card.weights}")  # noqa: T201
     return 0

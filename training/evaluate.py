@@ -13,6 +13,7 @@ from tqdm import tqdm
 from imaging.quality import luma, psnr, ssim
 from models.network import RestorationNetwork
 from training.dataset import DatasetError, pictures
+from training.harm import changed
 from training.picture_files import Array, read
 from training.validation import Example, restored
 
@@ -22,7 +23,7 @@ class Figures:
     """Means over `pictures` pictures; PSNR in dB (100 for equal pictures), SSIM 0..1; Y is BT.601 studio range.
 
     Of the worst picture are `least_psnr_rgb_db` and `shift`: how far the mean of one of its channels is from what it
-    should be, 0..255.
+    should be, 0..255. `changed` pictures are so far off that, where they were clean, they are harmed.
     """
 
     pictures: int
@@ -32,6 +33,7 @@ class Figures:
     ssim_y: float
     least_psnr_rgb_db: float
     shift: float
+    changed: int
 
 
 def evaluate(
@@ -98,4 +100,5 @@ def summary(rows: list[list[float]]) -> Figures:
     """Sum up what `compare` found for several pictures."""
     *means, _ = np.mean(rows, axis=0)
     worst = min(row[0] for row in rows), max(row[-1] for row in rows)
-    return Figures(len(rows), *(round(float(value), 4) for value in (*means, *worst)))
+    off = sum(changed(row[0], row[-1]) for row in rows)
+    return Figures(len(rows), *(round(float(value), 4) for value in (*means, *worst)), changed=off)

@@ -9,20 +9,25 @@ from training.recipe import ValidationSet
 
 LEAST_DB: Final = 38.0  # of every picture, RGB
 LARGEST_SHIFT: Final = 0.3  # of the mean of any channel, 0..255
-COST_DB: Final = 0.2  # of restoration, that may be given up for a set whose clean pictures are no longer harmed
+COST_DB: Final = 0.2  # of restoration, that may be given up so that none of a set's pictures is harmed any more
 
 Row = Mapping[str, Any]  # Figures, as a card has them
 
 
+def changed(psnr_rgb_db: float, shift: float) -> bool:
+    """Whether a picture is that far from what it should be that, where it was clean, it is harmed."""
+    return psnr_rgb_db < LEAST_DB or shift >= LARGEST_SHIFT
+
+
 def harms(row: Row) -> bool:
     """Whether a network changed one of a set's clean pictures for the worse."""
-    return bool(row["least_psnr_rgb_db"] < LEAST_DB or row["shift"] >= LARGEST_SHIFT)
+    return changed(row["least_psnr_rgb_db"], row["shift"])
 
 
 def costs_db(figures: Mapping[str, Mapping[str, Row]], sets: Iterable[ValidationSet]) -> float:
-    """What the harm to clean sets counts for in decibels, as far as their figures tell of single pictures."""
+    """What the share of harmed pictures in clean sets counts for in decibels, as far as their figures tell it."""
     rows = [figures[chosen.name]["restored"] for chosen in sets if chosen.clean]
-    return COST_DB * sum(harms(row) for row in rows if "shift" in row)
+    return COST_DB * sum(row["changed"] / row["pictures"] for row in rows if "changed" in row)
 
 
 def harms_more(new: Row, old: Row) -> bool:

@@ -38,23 +38,23 @@ class FocalContextAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Attend on (B, H, W, C); the window divides H and W."""
         qkv = self.local(self.qkv(x))
-        out = self._attend(qkv, 0)
-        margin = self.window // 2
+        # Sizes come from `x`: a graph that asks a convolution's answer for its size lays it out twice.
+        batch, rows, columns = x.shape[0], x.shape[1] // self.window, x.shape[2] // self.window
+        out = self._attend(qkv, (batch, rows, columns), 0)
         if min(x.shape[1:3]) > self.window:
-            inside = self._attend(qkv[:, margin:-margin, margin:-margin], 1)
-            out = out + F.pad(inside, (0, 0, margin, margin, margin, margin))
+            margin = (0, 0, *4 * (self.window // 2,))
+            inside = self._attend(F.pad(qkv, [-side for side in margin]), (batch, rows - 1, columns - 1), 1)
+            out = out + F.pad(inside, margin)
         return self.project(out)  # type: ignore[no-any-return]
 
-    def _attend(self, qkv: Tensor, branch: int) -> Tensor:
-        """Channel attention in the windows of (B, H, W, 3C), weighed by the maps of `branch`; (B, H, W, C)."""
-        batch, height, width, _ = qkv.shape
+    def _attend(self, qkv: Tensor, windows: tuple[int, int, int], branch: int) -> Tensor:
+        """Channel attention in the (B, rows, columns) windows of (B, H, W, 3C), weighed by the maps of `branch`."""
+        batch, rows, columns = windows
         size, heads = self.window, self.num_heads
-        rows, columns = height // size, width // size
-        windows = qkv.reshape(batch, rows, size, columns, size, 3, heads, -1).permute(5, 0, 1, 3, 6, 2, 4, 7)
-        q, k, v = windows.reshape(3, batch * rows * columns, heads, size * size, -1)
-        spatial = (
-            self.spatial[branch].to(qkv.dtype) / size
-        )  # 1/p keeps the sums over p*p pixels small in half precision
+        split = qkv.reshape(batch, rows, size, columns, size, 3, heads, -1).permute(5, 0, 1, 3, 6, 2, 4, 7)
+        q, k, v = split.reshape(3, batch * rows * columns, heads, size * size, -1)
+        # 1/p keeps the sums over p*p pixels small in half precision.
+        spatial = self.spatial[branch].to(qkv.dtype) / size
         q, k = q * spatial, k * spatial
         # The unit vectors' product, with the norms taken out of the sum: they scale a d x d matrix instead of p*p rows.
         scores = (q.transpose(-1, -2) @ k).to(torch.promote_types(q.dtype, torch.float32))
@@ -62,7 +62,7 @@ class FocalContextAttention(nn.Module):
         weights = torch.softmax(scores / norms * self.temperature, dim=-1).to(v.dtype)
         out = (v @ weights.transpose(-1, -2)) * self.merge[branch].to(v.dtype)
         out = out.reshape(batch, rows, columns, heads, size, size, -1).permute(0, 1, 4, 2, 5, 3, 6)
-        merged: Tensor = out.reshape(batch, height, width, -1)
+        merged: Tensor = out.reshape(batch, rows * size, columns * size, -1)
         return merged
 
 

@@ -82,3 +82,4 @@ def test_the_worst_picture_is_told_beside_the_means() -> None:
     assert both.least_psnr_rgb_db == pytest.approx(-10 * np.log10(0.01**2 / 3), abs=0.01)
     assert both.psnr_rgb_db == pytest.approx((100 + both.least_psnr_rgb_db) / 2, abs=0.01)
     assert both.shift == pytest.approx(2.55, abs=0.01)
+    assert both.changed == 1
