@@ -146,7 +146,7 @@ def check_better(new: Card, old: Card, sets: Iterable[ValidationSet]) -> None:
     if is_now <= was:
         raise ShipError(
             f"{new.name}: {is_now:.3f} dB on average is not better than version {old.version}, {was:.3f} dB "
-            f"(less what clean pictures lack to {HARMLESS_DB:g} dB, and {COST_DB:g} times each set's share of harmed ones)"
+            f"(less what clean pictures lack to {HARMLESS_DB:g} dB, and {COST_DB:g} times the share it harms)"
         )
 
 
