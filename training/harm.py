@@ -19,22 +19,10 @@ def changed(psnr_rgb_db: float, shift: float) -> bool:
     return psnr_rgb_db < LEAST_DB or shift >= LARGEST_SHIFT
 
 
-def harms(row: Row) -> bool:
-    """Whether a network changed one of a set's clean pictures for the worse."""
-    return changed(row["least_psnr_rgb_db"], row["shift"])
-
-
 def costs_db(figures: Mapping[str, Mapping[str, Row]], sets: Iterable[ValidationSet]) -> float:
     """What the share of harmed pictures in clean sets counts for in decibels, as far as their figures tell it."""
     rows = [figures[chosen.name]["restored"] for chosen in sets if chosen.clean]
-    return COST_DB * sum(row["changed"] / row["pictures"] for row in rows if "changed" in row)
-
-
-def harms_more(new: Row, old: Row) -> bool:
-    """Whether a network harms a set's clean pictures, and more than another did."""
-    less_left = new["least_psnr_rgb_db"] < min(old["least_psnr_rgb_db"], LEAST_DB)
-    further_off = new["shift"] > max(old["shift"], LARGEST_SHIFT)
-    return bool(less_left or further_off)
+    return COST_DB * sum(_share(row) for row in rows if "changed" in row)
 
 
 def harmed(
@@ -42,13 +30,16 @@ def harmed(
 ) -> list[str]:
     """Names of the clean sets that forbid to ship a card with the figures `new`, in place of one with `old` if any.
 
-    A first weight must not harm, another not more than the one before, so that harm can be mended step by step. Where
-    the older card does not tell of single pictures, there is nothing to compare by.
+    A first weight must harm no picture, another not more of them than the one before, so that harm can be mended step
+    by step. Where the older card does not count them, there is nothing to compare by.
     """
     found = []
     for name in (chosen.name for chosen in sets if chosen.clean):
-        row = new[name]["restored"]
-        before = None if old is None else old.get(name, {}).get("restored", {})
-        if harms(row) if before is None else "shift" in before and harms_more(row, before):
+        before = {"changed": 0, "pictures": 1} if old is None else old.get(name, {}).get("restored", {})
+        if "changed" in before and _share(new[name]["restored"]) > _share(before):
             found.append(name)
     return found
+
+
+def _share(row: Row) -> float:
+    return float(row["changed"] / row["pictures"])
