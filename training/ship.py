@@ -154,10 +154,11 @@ def check_harmless(new: Card, old: Card | None, sets: Iterable[ValidationSet]) -
     """Raise ShipError for a weight that harms clean pictures, unless it takes the place of one that harmed as many."""
     if names := harmed(new.figures, old.figures if old else None, sets):
         rows = [new.figures[name]["restored"] for name in names]
+        least, shift = min(row["least_psnr_rgb_db"] for row in rows), max(row["shift"] for row in rows)
         raise ShipError(
-            f"{new.name}: {sum(row['changed'] for row in rows)} clean pictures of {', '.join(names)} are left with down "
-            f"to {min(row['least_psnr_rgb_db'] for row in rows):.1f} dB ({LEAST_DB:g} are asked for) or their colours "
-            f"shifted by up to {max(row['shift'] for row in rows):.2f} of 255 (less than {LARGEST_SHIFT:g})"
+            f"{new.name}: {sum(row['changed'] for row in rows)} clean pictures of {', '.join(names)} are left with "
+            f"down to {least:.1f} dB ({LEAST_DB:g} are asked for) or their colours shifted by up to {shift:.2f} of 255 "
+            f"(less than {LARGEST_SHIFT:g})"
         )
 
 
