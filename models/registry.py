@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 WEIGHTS = Path(__file__).parent / "weights"
+REGISTRY = "registry.toml"  # in `WEIGHTS`
 PATTERN = "rggb"  # the mosaic that every demosaicking network takes, row by row; others are shifted to it
 
 
@@ -65,11 +66,16 @@ class Card:
         return WEIGHTS / self.weights
 
 
+def read(registry: Path) -> tuple[Card, ...]:
+    """The cards of a `registry.toml`, in its order."""
+    table = tomllib.loads(registry.read_text(encoding="utf-8"))
+    return tuple(Card(**row) for row in table.get("model", []))
+
+
 @cache
 def cards() -> tuple[Card, ...]:
     """Every shipped card, in the registry's order."""
-    table = tomllib.loads((WEIGHTS / "registry.toml").read_text(encoding="utf-8"))
-    return tuple(Card(**row) for row in table.get("model", []))
+    return read(WEIGHTS / REGISTRY)
 
 
 def find(name: str) -> Card:

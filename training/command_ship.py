@@ -27,10 +27,11 @@ def run(args: argparse.Namespace) -> int:
     from models import registry
     from training.checkpoint import BEST
     from training.device import usable
+    from training.entry import enter
     from training.history import keep
     from training.provenance import code
     from training.recipe import Recipe, RecipeError
-    from training.ship import calibrated, card_of, check_better, check_harmless, check_restores, enter, measure
+    from training.ship import calibrated, card_of, check_better, check_harmless, check_restores, measure
 
     if args.data is None:
         raise RecipeError("name the folder of the recipe's pictures with --data or UNSEAM_DATA")
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         check_better(card, old, recipe.validation)
     seams = calibrated(recipe, weights)
     card = replace(card, halo=seams.halo, seams=seams.model_dump())
-    enter(card, weights, registry.cards(), registry.WEIGHTS)
+    enter(card, weights, registry.WEIGHTS)
     keep(weights.parent, card.name, goes_on=(card.began_from or "").startswith(f"{card.name}-"))
     curves = weights.with_name("curves.png")
     if curves.exists():

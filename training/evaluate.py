@@ -98,7 +98,14 @@ def compare(image: Array, target: Array, border: int) -> list[float]:
 
 def summary(rows: list[list[float]]) -> Figures:
     """Sum up what `compare` found for several pictures."""
-    *means, _ = np.mean(rows, axis=0)
-    worst = min(row[0] for row in rows), max(row[-1] for row in rows)
-    off = sum(changed(row[0], row[-1]) for row in rows)
-    return Figures(len(rows), *(round(float(value), 4) for value in (*means, *worst)), changed=off)
+    psnr_rgb, ssim_rgb, psnr_y, ssim_y, _ = (round(float(mean), 4) for mean in np.mean(rows, axis=0))
+    return Figures(
+        pictures=len(rows),
+        psnr_rgb_db=psnr_rgb,
+        ssim_rgb=ssim_rgb,
+        psnr_y_db=psnr_y,
+        ssim_y=ssim_y,
+        least_psnr_rgb_db=round(min(row[0] for row in rows), 4),
+        shift=round(max(row[-1] for row in rows), 4),
+        changed=sum(changed(row[0], row[-1]) for row in rows),
+    )

@@ -1,16 +1,12 @@
-"""From a finished run to a shipped weight: measured, compared with the one it replaces, and entered in the registry."""
+"""From a finished run to a weight's card: measured, compared with the one it replaces, and calibrated."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import shutil
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -28,8 +24,6 @@ from training.evaluate import Figures, evaluate
 from training.harm import COST_DB, LARGEST_SHIFT, LEAST_DB, costs_db, harmed
 from training.recipe import Recipe, ValidationSet
 from training.validation import HARMLESS_DB, examples, score
-
-HEADER = "# One [[model]] table per shipped weight, written by `unseam ship`; see models/registry.py for the fields.\n"
 
 _CALIBRATED_ON = 4  # damaged pictures
 _SAME_DB = 0.01  # devices round otherwise; other pictures or another damage differ by more
@@ -176,50 +170,3 @@ def _psnr(card: Card, sets: Sequence[ValidationSet], kind: str = "restored") -> 
     """PSNR in dB of each set, of its Y or its RGB, whichever it is judged by."""
     keys = {chosen.name: "psnr_y_db" if chosen.luma else "psnr_rgb_db" for chosen in sets}
     return {name: float(card.figures[name][kind][key]) for name, key in keys.items()}
-
-
-def enter(card: Card, weights: Path, cards: Iterable[Card], folder: Path) -> None:
-    """Put the weights into `folder` and the card into its registry, in place of the same name's; the old file goes.
-
-    A task has one default: a new one takes the place of the old.
-    """
-    kept = [
-        replace(other, default=False)
-        if card.default and (other.task, other.scale) == (card.task, card.scale)
-        else other
-        for other in cards
-        if other.name != card.name
-    ]
-    ordered = sorted([*kept, card], key=lambda each: (each.task, each.scale, not each.default, each.name))
-    text = HEADER + "".join(as_toml(each) for each in ordered)
-    tomllib.loads(text)  # what could not be read again would take every command with it
-    shutil.copyfile(weights, folder / card.weights)
-    (folder / card.weights).chmod(0o644)
-    registry = folder / "registry.toml"
-    partial = registry.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(registry)
-    for old in cards:
-        if old.name == card.name and old.weights != card.weights:
-            (folder / old.weights).unlink(missing_ok=True)
-
-
-def as_toml(card: Card) -> str:
-    """A card as a [[model]] table."""
-    plain = [
-        f"{field.name} = {_value(value)}"
-        for field in fields(card)
-        if field.name != "figures" and (value := getattr(card, field.name)) is not None
-    ]
-    tables = [
-        f"\n[model.figures.{_value(name)}]\n" + "".join(f"{kind} = {_value(row)}\n" for kind, row in both.items())
-        for name, both in card.figures.items()
-    ]
-    return "\n[[model]]\n" + "\n".join(plain) + "\n" + "".join(tables)
-
-
-def _value(value: str | float | Mapping[str, Any]) -> str:
-    """As TOML has it; strings, numbers and booleans as JSON does, but for surrogate pairs and a bare delete."""
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {_value(one)}" for key, one in value.items()) + " }"
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")

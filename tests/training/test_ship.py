@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from models.registry import Card
 from training.checkpoint import save_weights
 from training.evaluate import Figures
 from training.recipe import Recipe, ValidationSet
-from training.ship import ShipError, as_toml, card_of, check_better, check_harmless, check_restores, enter
+from training.ship import ShipError, card_of, check_better, check_harmless, check_restores
 
 
 def figures(psnr_db: float) -> dict[str, dict[str, Figures]]:
@@ -45,35 +44,9 @@ def make(folder: Path, psnr_db: float, cards: list[Card], *, default: bool = Fal
     return card_of(recipe, weights, figures(psnr_db), cards, commit="abc", license_note=note, default=default)
 
 
-def test_a_card_survives_the_registry(card: Card) -> None:
-    (row,) = tomllib.loads(as_toml(card))["model"]
-    assert Card(**row) == card
-
-
-def test_whatever_a_recipe_says_survives_the_registry(card: Card, tmp_path: Path) -> None:
-    said = replace(card, data='Urlaub 🌧 "2024"\t\\ \x7f\x00', figures={"sommer ☀": card.figures["Rain100L"]})
-    enter(said, tmp_path / "best.safetensors", [], tmp_path)
-    (row,) = tomllib.loads((tmp_path / "registry.toml").read_text(encoding="utf-8"))["model"]
-    assert Card(**row) == said
-
-
-def test_a_registry_that_could_not_be_read_again_is_not_written(card: Card, tmp_path: Path) -> None:
-    (tmp_path / "registry.toml").write_text("as it was")
-    with pytest.raises(ValueError, match="Out of range float"):
-        enter(replace(card, figures=rows(new=float("nan"))), tmp_path / "best.safetensors", [], tmp_path)
-    assert (tmp_path / "registry.toml").read_text() == "as it was"
-    assert not (tmp_path / card.weights).exists()
-
-
 def test_figures_that_are_not_finite_are_refused(card: Card) -> None:
     with pytest.raises(ShipError, match="not finite on new"):
         check_restores(replace(card, figures=rows(new=float("nan"))), [NEW])
-
-
-def test_halo_seams_and_pattern_survive_the_registry(card: Card) -> None:
-    known = replace(card, halo=64, seams={"halo": 64, "max_lsb": 0.25, "photographs": True}, pattern="rggb")
-    (row,) = tomllib.loads(as_toml(known))["model"]
-    assert Card(**row) == known
 
 
 def test_a_card_says_what_its_weight_grew_from(card: Card) -> None:
@@ -91,16 +64,6 @@ def test_a_second_model_of_a_task_is_not_its_default(card: Card, tmp_path: Path)
     other = replace(card, name="something-else")
     assert not make(tmp_path, 34.0, [other]).default
     assert make(tmp_path, 34.0, [other], default=True).default
-
-
-def test_a_new_default_takes_the_place_of_the_old(card: Card, tmp_path: Path) -> None:
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    old, other_scale = replace(card, name="old"), replace(card, name="x2", scale=2)
-    better = replace(make(tmp_path, 34.0, [old]), default=True)
-    enter(better, tmp_path / "best.safetensors", [old, other_scale], folder)
-    rows = tomllib.loads((folder / "registry.toml").read_text())["model"]
-    assert {row["name"]: row["default"] for row in rows} == {card.name: True, "old": False, "x2": True}
 
 
 def test_a_weight_is_replaced_only_by_a_better_one(card: Card, tmp_path: Path) -> None:
@@ -154,18 +117,6 @@ def test_sets_may_come_and_go_but_one_must_be_left_to_compare_by(card: Card) -> 
     check_better(new, old, [NEW, CLEAN, ValidationSet(name="both", folder=".")])
     with pytest.raises(ShipError, match="nothing to compare by"):
         check_better(new, old, [NEW, CLEAN])
-
-
-def test_entering_replaces_the_same_name_and_keeps_the_others(card: Card, tmp_path: Path) -> None:
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    other = replace(card, name="other", task="denoise")
-    enter(card, tmp_path / "best.safetensors", [other], folder)
-    newer = make(tmp_path, 34.0, [card])
-    enter(newer, tmp_path / "best.safetensors", [card, other], folder)
-    rows = tomllib.loads((folder / "registry.toml").read_text())["model"]
-    assert [(row["name"], row["version"]) for row in rows] == [("other", 1), (card.name, 2)]
-    assert {path.name for path in folder.iterdir()} == {"registry.toml", newer.weights}
 
 
 def test_a_card_has_the_scale_of_its_network_whatever_the_recipe_leaves_out(card: Card, tmp_path: Path) -> None:
