@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
@@ -34,6 +34,8 @@ class Config:
         cell: side of GGSA's cells, the trained size; 0 stretches one grid over the whole picture, as the paper does.
         faded: whether cells overlap by half and fade into one another, instead of lying side by side.
         stem: side of the pixel blocks folded into channels before the first level (1 in the paper).
+        lift: added to what the first level reads, not to the answer (0 in the paper). Nothing here has a bias: of exact
+            black, as in bars and slides, LayerNorm would make a full signal out of what leaks in from afar.
         channels: channels of the picture.
     """
 
@@ -46,6 +48,7 @@ class Config:
     cell: int = 256
     faded: bool = False
     stem: int = 1
+    lift: float = 0.0
     channels: int = 3
 
     def __post_init__(self) -> None:
@@ -64,14 +67,16 @@ class Config:
             raise ValueError(f"a cell of {self.cell} pixels has no half at 1/{coarsest} of the size to be faded over")
 
 
+_LIFT = 2**-10  # a quarter of an 8-bit step
+
 CONFIGS = {
     "small": Config(),
     "base": Config(embed_dim=48, refinement=4, grid=16),
     "base_plus": Config(embed_dim=48, depths=(6, 8, 8, 10), refinement=6, grid=16),
     # Ours, for two CPU cores: half resolution throughout, three levels (docs/adr/0003).
-    "tiny": Config(embed_dim=24, depths=(2, 2, 4), num_heads=(1, 2, 4), cell=128, stem=2),
-    "tiny_deep": Config(embed_dim=24, depths=(4, 4, 4), num_heads=(1, 2, 4), cell=128, stem=2),
-    "tiny_deep_faded": Config(embed_dim=24, depths=(4, 4, 4), num_heads=(1, 2, 4), cell=128, stem=2, faded=True),
+    "tiny": Config(embed_dim=24, depths=(2, 2, 4), num_heads=(1, 2, 4), cell=128, stem=2, lift=_LIFT),
+    "tiny_deep": (_DEEP := Config(embed_dim=24, depths=(4, 4, 4), num_heads=(1, 2, 4), cell=128, stem=2, lift=_LIFT)),
+    "tiny_deep_faded": replace(_DEEP, faded=True),
 }
 
 
@@ -126,7 +131,7 @@ class IPTV2(SegmentedNetwork):
         return [*segments, Segment("restored", last, self._leave)]
 
     def _enter(self, picture: Tensor) -> Tensor:
-        folded = F.pixel_unshuffle(picture.permute(0, 3, 1, 2), self.config.stem)
+        folded = F.pixel_unshuffle(picture.permute(0, 3, 1, 2) + self.config.lift, self.config.stem)
         return self.stem(folded.permute(0, 2, 3, 1))  # type: ignore[no-any-return]
 
     def _leave(self, features: Tensor, picture: Tensor) -> Tensor:
