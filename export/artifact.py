@@ -84,7 +84,7 @@ def make(
 
 
 def present(card: Card, request: Request) -> bool:
-    """Whether there is an unaltered artifact of the card's weights, halo and standing, with a probe.
+    """Whether there is an unaltered artifact of the card's weights, version, halo and standing, with a probe.
 
     In the precision, with the tiles, the attention and the backends asked for, if any; and with the tiles that one pass
     wants, if it is asked for.
@@ -96,14 +96,14 @@ def present(card: Card, request: Request) -> bool:
             staged.load(folder)
     except ManifestError:
         return False
-    told = manifest.weights_sha256, manifest.default  # two defaults of a task would be one by chance
+    told = manifest.weights_sha256, manifest.version, manifest.default  # two defaults of a task would be one by chance
     if request.tiles:
         tiled = ladder.raised(request.tiles, manifest.lattice) == manifest.tiles
     else:
         wanted = ladder.usual(manifest.scale, manifest.lattice, one_pass=True) if request.one_pass else ()
         tiled = manifest.tiles[-1] >= max(wanted, default=0)
     return (
-        told == (card.sha256, card.default)
+        told == (card.sha256, card.version, card.default)
         and manifest.halo == ladder.fitting(card.halo or manifest.halo, manifest.tiles[-1], manifest.lattice)
         and request.precision in (None, manifest.precision)
         and (not request.attention or manifest.attention in (None, request.attention))  # None: it has no such attention

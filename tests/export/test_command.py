@@ -198,10 +198,10 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
     capsys: pytest.CaptureFixture[str],
     save_artifact: Callable[[manifests.Manifest, Path], None],
 ) -> None:
-    def card(sha256: str, *, default: bool = True, halo: int = 16) -> registry.Card:
+    def card(sha256: str, *, default: bool = True, halo: int = 16, version: int = subject.version) -> registry.Card:
         return registry.Card(
             name=subject.name,
-            version=subject.version,
+            version=version,
             task=subject.task,
             network=subject.network,
             config="tiny",
@@ -232,7 +232,9 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
 
     monkeypatch.setattr(stage, "export", small)
     monkeypatch.setattr(
-        subjects, "from_card", lambda card: replace(subject, weights_sha256=card.sha256, default=card.default)
+        subjects,
+        "from_card",
+        lambda card: replace(subject, weights_sha256=card.sha256, default=card.default, version=card.version),
     )
     monkeypatch.setattr(registry, "find", lambda name: registry.cards()[0])
     monkeypatch.setattr(registry, "cards", lambda: (card(subject.weights_sha256),))
@@ -251,7 +253,10 @@ def test_missing_exports_only_what_has_no_artifact_of_its_present_weights(
     assert missing() == 1
     monkeypatch.setattr(registry, "cards", lambda: (card("1" * 64, default=False, halo=8),))  # measured anew
     assert missing() == 1
+    monkeypatch.setattr(registry, "cards", lambda: (card("1" * 64, default=False, version=9),))  # the network changed
+    assert missing() == 1
     monkeypatch.setattr(registry, "cards", lambda: (card("1" * 64, default=False),))
+    assert missing() == 1
     assert missing() == 0
     assert missing("--one-pass") == 1  # its tiles are smaller than those that suit one pass
     assert missing("--one-pass", "--tiles", "64") == 0
