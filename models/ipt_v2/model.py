@@ -68,6 +68,7 @@ class Config:
 
 
 _LIFT = 2**-10  # a quarter of an 8-bit step
+_DEEP = Config(embed_dim=24, depths=(4, 4, 4), num_heads=(1, 2, 4), cell=128, stem=2, lift=_LIFT)
 
 CONFIGS = {
     "small": Config(),
@@ -75,7 +76,7 @@ CONFIGS = {
     "base_plus": Config(embed_dim=48, depths=(6, 8, 8, 10), refinement=6, grid=16),
     # Ours, for two CPU cores: half resolution throughout, three levels (docs/adr/0003).
     "tiny": Config(embed_dim=24, depths=(2, 2, 4), num_heads=(1, 2, 4), cell=128, stem=2, lift=_LIFT),
-    "tiny_deep": (_DEEP := Config(embed_dim=24, depths=(4, 4, 4), num_heads=(1, 2, 4), cell=128, stem=2, lift=_LIFT)),
+    "tiny_deep": _DEEP,
     "tiny_deep_faded": replace(_DEEP, faded=True),
 }
 

@@ -84,7 +84,7 @@ def test_entering_replaces_the_same_name_and_keeps_the_others(card: Card, tmp_pa
     enter(newer, tmp_path / "best.safetensors", folder)
     rows = tomllib.loads((folder / "registry.toml").read_text())["model"]
     assert [(row["name"], row["version"]) for row in rows] == [("other", 1), (card.name, 2)]
-    assert {path.name for path in folder.glob("*.*s")} == {newer.weights}
+    assert {path.name for path in folder.glob("*.safetensors")} == {newer.weights}
 
 
 def test_what_was_shipped_while_a_weight_was_measured_stays_and_is_not_replaced_unseen(
