@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from models.layers.rep_conv import branched
 from models.network import RestorationNetwork
 
 # Where published files keep the weights, the averaged ones first, if they keep more than weights.
@@ -33,7 +34,7 @@ def fill(network: RestorationNetwork, architecture: str, path: Path) -> None:
     Raises:
         CheckpointError: see there.
     """
-    state = read(path)
+    state = branched(network, read(path))
     if state.keys() != network.state_dict().keys() and find_spec(f"models.{architecture}.keys"):
         state = import_module(f"models.{architecture}.keys").weights(state)
     try:

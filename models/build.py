@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from models.layers.rep_conv import branched
 from models.network import RestorationNetwork
 from models.registry import Card
 
@@ -74,7 +75,7 @@ def load_weights(network: RestorationNetwork, path: Path) -> None:
             key: value.to(torch.float32) if value.is_floating_point() else value
             for key, value in load_file(path).items()
         }
-        network.load_state_dict(state)
+        network.load_state_dict(branched(network, state))
     except SafetensorError as error:
         raise WeightsError(f"{path.name} holds no weights as safetensors: {error}") from error
     except RuntimeError as error:  # PyTorch lists every key, a line each

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from models.layers.rep_conv import branched
 from training import checkpoint
 
 
@@ -60,7 +61,7 @@ def begin_from(network: nn.Module, beginning: Beginning) -> None:
     Raises:
         BeginningError: most of the weights fit nowhere: they are another network's.
     """
-    own, init = network.state_dict(), beginning.weights
+    own, init = network.state_dict(), branched(network, beginning.weights)
     fitting = {name: value for name, value in init.items() if name in own and own[name].shape == value.shape}
     if 2 * len(fitting) < len(init):
         raise BeginningError(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -68,7 +69,7 @@ def card_of(
         task=recipe.task,
         network=recipe.network,
         config=recipe.config,
-        weights=f"{recipe.name}-{version}.safetensors",
+        weights=_file(recipe.name, version),
         sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
         default=default or not any(card.default for card in rivals),
         scale=scale,
@@ -78,8 +79,26 @@ def card_of(
         license_note=license_note,
         began_from=origin(weights),
         pattern=PATTERN if recipe.task == "demosaic" else None,
-        figures={name: {kind: asdict(row) for kind, row in both.items()} for name, both in figures.items()},
+        figures=_as_rows(figures),
     )
+
+
+def measured_again(card: Card, figures: Mapping[str, Mapping[str, Figures]], *, commit: str) -> Card:
+    """The card of shipped weights whose network answers otherwise than when they were measured, a version further.
+
+    It is compared with nothing: the older answers are not to be had any more.
+    """
+    version = card.version + 1
+    weights = _file(card.name, version)
+    return replace(card, version=version, weights=weights, commit=commit, figures=_as_rows(figures))
+
+
+def _file(name: str, version: int) -> str:
+    return f"{name}-{version}.safetensors"
+
+
+def _as_rows(figures: Mapping[str, Mapping[str, Figures]]) -> dict[str, dict[str, Any]]:
+    return {name: {kind: asdict(row) for kind, row in both.items()} for name, both in figures.items()}
 
 
 def calibrated(recipe: Recipe, weights: Path) -> Seams:
@@ -107,6 +126,15 @@ def _damaged(recipe: Recipe, pixels: int) -> list[Picture]:
         flawless.expand(_CALIBRATED_ON, -1, -1, -1), torch.Generator().manual_seed(0)
     )
     return [picture.permute(1, 2, 0).numpy() for picture in damaged.clamp(0, 1)]
+
+
+def check_worthy(card: Card, cards: Iterable[Card], sets: Sequence[ValidationSet]) -> None:
+    """Raise ShipError unless a weight restores, and does no more harm and better than the one of its name, if any."""
+    old = next((other for other in cards if other.name == card.name), None)
+    check_restores(card, sets)
+    check_harmless(card, old, sets)
+    if old:
+        check_better(card, old, sets)
 
 
 def check_restores(card: Card, sets: Iterable[ValidationSet]) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.build import create, load_weights
+from models.layers.rep_conv import merged
 from training import checkpoint
 from training.average import Average
 from training.batches import Batches
@@ -157,7 +158,8 @@ class Trainer:
         draw_curves(progress.history, self.run / "curves.png", self.recipe.name)
         if (score := self.validation.score(psnr)) >= progress.best_psnr:
             progress.best_psnr = score
-            checkpoint.save_weights(self.run / checkpoint.BEST, self.average.state, progress.began_from)
+            weights = merged(self.network, self.average.state)
+            checkpoint.save_weights(self.run / checkpoint.BEST, weights, progress.began_from)
         sets = "  ".join(f"{name} {value:.2f} dB" for name, value in psnr.items())
         return f"step {progress.step}  loss {progress.loss:.5f}  {sets}"
 

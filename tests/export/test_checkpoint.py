@@ -20,6 +20,7 @@ from export.figures import compare
 from export.subject import SubjectError, from_checkpoint, make_config
 from models import build
 from models.check import NETWORKS
+from models.layers.rep_conv import merged
 from models.network import RestorationNetwork
 from service.cli import main
 
@@ -71,6 +72,17 @@ def test_our_own_weights_are_taken_in_any_float_precision(own: RestorationNetwor
     found = filled(tmp_path / "a.safetensors")
     assert {value.dtype for value in found.values() if value.is_floating_point()} == {torch.float32}
     assert_same(found, own.half().float())
+
+
+def test_weights_of_a_run_are_taken_though_they_keep_one_matrix_for_two(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    trained, network = (build.create("ipt_v2", "tiny").eval() for _ in range(2))
+    nn.init.normal_(trained.head.weight, std=0.1)
+    save_file(merged(trained, trained.state_dict()), tmp_path / "best.safetensors")
+    checkpoint.fill(network, "ipt_v2", tmp_path / "best.safetensors")
+    picture = torch.rand(1, 3, 32, 32)
+    with torch.inference_mode():
+        assert torch.allclose(network(picture), trained(picture), atol=1e-5)
 
 
 @pytest.mark.parametrize("place", [None, "params", "state_dict"])

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from models.ipt_v2.model import IPTV2, Config
 from models.kit.model import Config as KiTConfig
 from models.kit.model import KiT
+from models.layers.rep_conv import merged
 from training.beginning import Beginning, BeginningError, begin_from, begin_quietly
 
 SMALL = Config(embed_dim=8, depths=(2, 2), num_heads=(1, 2), grid=4, window=8, cell=16)
@@ -34,6 +35,13 @@ def test_a_deeper_network_begins_with_the_answers_of_the_one_it_grew_from() -> N
     assert not torch.allclose(deep(picture), shallow(picture), atol=1e-3)
     begin_from(deep, Beginning("shallow", shallow.state_dict()))
     assert torch.allclose(deep(picture), shallow(picture), atol=1e-6)
+
+
+def test_a_network_begins_with_the_answers_of_weights_kept_as_one_matrix_a_pair() -> None:
+    one, other = made(), made(depths=(4, 2))
+    picture = torch.rand(2, 3, 32, 16)
+    begin_from(other, Beginning("one", merged(one, one.state_dict())))
+    assert torch.allclose(other(picture), one(picture), atol=1e-4)
 
 
 def test_layers_added_to_a_network_learn() -> None:

@@ -10,7 +10,7 @@ from models.registry import Card
 from training.checkpoint import save_weights
 from training.evaluate import Figures
 from training.recipe import Recipe, ValidationSet
-from training.ship import ShipError, card_of, check_better, check_harmless, check_restores
+from training.ship import ShipError, card_of, check_better, check_harmless, check_restores, measured_again
 
 
 def figures(psnr_db: float) -> dict[str, dict[str, Figures]]:
@@ -64,6 +64,14 @@ def test_a_second_model_of_a_task_is_not_its_default(card: Card, tmp_path: Path)
     other = replace(card, name="something-else")
     assert not make(tmp_path, 34.0, [other]).default
     assert make(tmp_path, 34.0, [other], default=True).default
+
+
+def test_shipped_weights_that_are_measured_again_keep_all_but_their_figures(card: Card) -> None:
+    old = replace(card, default=False, license_note="mine", halo=16)
+    again = measured_again(old, figures(20.0), commit="def")
+    assert (again.version, again.weights, again.commit) == (2, "ipt-v2-tiny-derain-2.safetensors", "def")
+    assert again.figures["Rain100L"]["restored"]["psnr_y_db"] == 20.0
+    assert replace(again, version=1, weights=old.weights, commit=old.commit, figures=old.figures) == old
 
 
 def test_a_weight_is_replaced_only_by_a_better_one(card: Card, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from training.batches import RecipeBatches
 from training.beginning import Beginning
@@ -73,6 +74,8 @@ def test_a_run_leaves_weights_a_history_and_curves(data: Path, tmp_path: Path) -
         "history.json",
     }
     assert np.isfinite(progress.history[-1]["noisy"])
+    kept = load_file(tmp_path / "run" / "best.safetensors")
+    assert not any(name.endswith((".first", ".second")) for name in kept), "pairs of matrices are kept as their product"
 
 
 def test_a_recipe_may_say_what_a_shift_of_colours_costs(data: Path, tmp_path: Path) -> None:
