@@ -14,7 +14,7 @@ from models.grl.channel_attention import ChannelAttentionBlock
 from models.grl.config import CONFIGS, Config
 from models.layers.colour import colour_mean
 from models.layers.feed_forward import Mlp
-from models.layers.resampling import Conv2d, tail
+from models.layers.resampling import Conv2d, added, tail
 from models.layers.windows import Windows
 from models.segments import Segment, SegmentedNetwork, declared
 
@@ -50,7 +50,7 @@ class GRL(SegmentedNetwork):
         """One for each block without a convolutional branch, three with it; see `SegmentedNetwork.segments`."""
         segments = [
             Segment("shallow", {PICTURE: (Down(self.config.stem), *declared(self.stem))}, self._enter),
-            Segment("norm_in", {"shallow": ()}, self.norm_in),
+            Segment("norm_in", {"shallow": ()}, self._norm),
         ]
         for index, stage in enumerate(self.stages.children()):
             assert isinstance(stage, Stage)
@@ -68,8 +68,12 @@ class GRL(SegmentedNetwork):
         shallow: Tensor = self.stem(F.pixel_unshuffle(x, self.config.stem).permute(0, 2, 3, 1))
         return shallow
 
+    def _norm(self, shallow: Tensor) -> Tensor:
+        normed: Tensor = self.norm_in(shallow.flatten(1, 2)).unflatten(1, shallow.shape[1:3])
+        return normed
+
     def _leave(self, features: Tensor, shallow: Tensor, picture: Tensor) -> Tensor:
-        out: Tensor = self.tail(shallow + self.body(self.norm_out(features))).permute(0, 3, 1, 2)
+        out: Tensor = self.tail(added(shallow, self.body(self.norm_out(features)))).permute(0, 3, 1, 2)
         x = picture.permute(0, 3, 1, 2) - self.mean
         if self.config.picture_skip:
             out = out + F.interpolate(x, scale_factor=float(self.scale), mode="bilinear")
@@ -108,7 +112,7 @@ class Stage(nn.Module):
             segments += block.segments(f"{name}.{index}", source)
             source = segments[-1].name
         skip: dict[str, Chain] = {source: declared(self.conv), read: ()}
-        return [*segments, Segment(name, skip, lambda features, x: x + self.conv(features))]
+        return [*segments, Segment(name, skip, lambda features, x: added(x, self.conv(features)))]
 
 
 class Block(nn.Module):

@@ -15,7 +15,7 @@ from models.contamination import Chain, Down, Up
 from models.iitransformer.attention import InterAttention, IntraAttention
 from models.layers.colour import colour_mean
 from models.layers.feed_forward import Mlp
-from models.layers.resampling import Conv2d, Tail, tail
+from models.layers.resampling import Conv2d, Tail, added, tail
 from models.layers.windows import Border, Size, Windows
 from models.segments import Segment, SegmentedNetwork, declared
 
@@ -135,7 +135,7 @@ class IITransformer(SegmentedNetwork):
         stem = self.config.stem
         segments = [
             Segment("shallow", {PICTURE: (Down(stem), *declared(self.stem))}, self._enter),
-            Segment("norm_in", {"shallow": ()}, self.norm_in),
+            Segment("norm_in", {"shallow": ()}, self._norm),
         ]
         for index, stage in enumerate(self.stages.children()):
             assert isinstance(stage, Stage)
@@ -151,8 +151,12 @@ class IITransformer(SegmentedNetwork):
         shallow: Tensor = self.stem(F.pixel_unshuffle(x, self.config.stem).permute(0, 2, 3, 1))
         return shallow
 
+    def _norm(self, shallow: Tensor) -> Tensor:
+        normed: Tensor = self.norm_in(shallow.flatten(1, 2)).unflatten(1, shallow.shape[1:3])
+        return normed
+
     def _leave(self, features: Tensor, shallow: Tensor, picture: Tensor | None = None) -> Tensor:
-        out: Tensor = self.tail(shallow + self.body(self.norm_out(features))).permute(0, 3, 1, 2)
+        out: Tensor = self.tail(added(shallow, self.body(self.norm_out(features)))).permute(0, 3, 1, 2)
         out = F.pixel_shuffle(out, self.config.stem)
         if picture is not None:
             out = picture.permute(0, 3, 1, 2) - self.mean + out
@@ -177,7 +181,7 @@ class Stage(nn.Module):
             segments += layer.segments(f"{name}.{index}", source)
             source = segments[-1].name
         skip: dict[str, Chain] = {source: declared(self.conv), read: ()}
-        return [*segments, Segment(name, skip, lambda features, x: x + self.conv(features))]
+        return [*segments, Segment(name, skip, lambda features, x: added(x, self.conv(features)))]
 
 
 class Layer(nn.Module):
