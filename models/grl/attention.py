@@ -8,7 +8,6 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from models.contamination import Chain, Parallel
 from models.layers.attention import Projection, together

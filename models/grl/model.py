@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,7 +15,8 @@ from models.grl.channel_attention import ChannelAttentionBlock
 from models.grl.config import CONFIGS, Config
 from models.layers.colour import colour_mean
 from models.layers.feed_forward import Mlp
-from models.layers.resampling import Conv2d, added, tail
+from models.layers.resampling import Conv2d, tail
+from models.layers.rows import added, by_rows
 from models.layers.windows import Windows
 from models.segments import Segment, SegmentedNetwork, declared
 
@@ -50,7 +52,7 @@ class GRL(SegmentedNetwork):
         """One for each block without a convolutional branch, three with it; see `SegmentedNetwork.segments`."""
         segments = [
             Segment("shallow", {PICTURE: (Down(self.config.stem), *declared(self.stem))}, self._enter),
-            Segment("norm_in", {"shallow": ()}, self._norm),
+            Segment("norm_in", {"shallow": ()}, partial(by_rows, self.norm_in)),
         ]
         for index, stage in enumerate(self.stages.children()):
             assert isinstance(stage, Stage)
@@ -67,10 +69,6 @@ class GRL(SegmentedNetwork):
         x = picture.permute(0, 3, 1, 2) - self.mean
         shallow: Tensor = self.stem(F.pixel_unshuffle(x, self.config.stem).permute(0, 2, 3, 1))
         return shallow
-
-    def _norm(self, shallow: Tensor) -> Tensor:
-        normed: Tensor = self.norm_in(shallow.flatten(1, 2)).unflatten(1, shallow.shape[1:3])
-        return normed
 
     def _leave(self, features: Tensor, shallow: Tensor, picture: Tensor) -> Tensor:
         out: Tensor = self.tail(added(shallow, self.body(self.norm_out(features)))).permute(0, 3, 1, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Literal
 
@@ -15,7 +16,8 @@ from models.contamination import Chain, Down, Up
 from models.iitransformer.attention import InterAttention, IntraAttention
 from models.layers.colour import colour_mean
 from models.layers.feed_forward import Mlp
-from models.layers.resampling import Conv2d, Tail, added, tail
+from models.layers.resampling import Conv2d, Tail, tail
+from models.layers.rows import added, by_rows
 from models.layers.windows import Border, Size, Windows
 from models.segments import Segment, SegmentedNetwork, declared
 
@@ -135,7 +137,7 @@ class IITransformer(SegmentedNetwork):
         stem = self.config.stem
         segments = [
             Segment("shallow", {PICTURE: (Down(stem), *declared(self.stem))}, self._enter),
-            Segment("norm_in", {"shallow": ()}, self._norm),
+            Segment("norm_in", {"shallow": ()}, partial(by_rows, self.norm_in)),
         ]
         for index, stage in enumerate(self.stages.children()):
             assert isinstance(stage, Stage)
@@ -150,10 +152,6 @@ class IITransformer(SegmentedNetwork):
         x = picture.permute(0, 3, 1, 2) - self.mean
         shallow: Tensor = self.stem(F.pixel_unshuffle(x, self.config.stem).permute(0, 2, 3, 1))
         return shallow
-
-    def _norm(self, shallow: Tensor) -> Tensor:
-        normed: Tensor = self.norm_in(shallow.flatten(1, 2)).unflatten(1, shallow.shape[1:3])
-        return normed
 
     def _leave(self, features: Tensor, shallow: Tensor, picture: Tensor | None = None) -> Tensor:
         out: Tensor = self.tail(added(shallow, self.body(self.norm_out(features)))).permute(0, 3, 1, 2)

@@ -37,18 +37,19 @@ class FocalContextAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend on (B, H, W, C); the window divides H and W."""
-        qkv = self.local(self.qkv(x))
         # Sizes come from `x`: a graph that asks a convolution's answer for its size lays it out twice.
+        qkv = self.local(self.qkv(x)).reshape(*x.shape[:2], -1)  # (B, H, W * 3C), see models/layers/rows.py
         batch, rows, columns = x.shape[0], x.shape[1] // self.window, x.shape[2] // self.window
         out = self._attend(qkv, (batch, rows, columns), 0)
         if min(x.shape[1:3]) > self.window:
-            margin = (0, 0, *4 * (self.window // 2,))
-            inside = self._attend(F.pad(qkv, [-side for side in margin]), (batch, rows - 1, columns - 1), 1)
-            out = out + F.pad(inside, margin)
+            half = self.window // 2
+            beside = half * self.qkv.out_features
+            inside = self._attend(qkv[:, half:-half, beside:-beside], (batch, rows - 1, columns - 1), 1)
+            out = out + F.pad(inside, (0, 0, *4 * (half,)))
         return self.project(out)  # type: ignore[no-any-return]
 
     def _attend(self, qkv: Tensor, windows: tuple[int, int, int], branch: int) -> Tensor:
-        """Channel attention in the (B, rows, columns) windows of (B, H, W, 3C), weighed by the maps of `branch`."""
+        """Channel attention in the (B, rows, columns) windows of (B, H, W * 3C), weighed by the maps of `branch`."""
         batch, rows, columns = windows
         size, heads = self.window, self.num_heads
         split = qkv.reshape(batch, rows, size, columns, size, 3, heads, -1).permute(5, 0, 1, 3, 6, 2, 4, 7)

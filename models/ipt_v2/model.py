@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -17,6 +16,7 @@ from models.contamination import Chain, Conv, Down, Up
 from models.ipt_v2.attention import FocalContextAttention, GlobalGridAttention
 from models.ipt_v2.feed_forward import RepLeFFN
 from models.layers.rep_conv import RepPointwise
+from models.layers.rows import added, beside, by_rows
 from models.segments import Segment, SegmentedNetwork
 
 
@@ -141,7 +141,8 @@ class IPTV2(SegmentedNetwork):
 
 
 def _join(up: nn.Module, reduce: nn.Module, below: Tensor, skip: Tensor) -> Tensor:
-    return reduce(torch.cat([up(below), skip], dim=-1))  # type: ignore[no-any-return]
+    out: Tensor = reduce(beside(up(below), skip))
+    return out
 
 
 def _run(name: str, layers: nn.Module, reads: Mapping[str, Chain], enter: Callable[..., Tensor]) -> list[Segment]:
@@ -176,7 +177,7 @@ class Layer(nn.Module):
 
         def compute(*maps: Tensor) -> Tensor:
             x = enter(*maps)
-            return x + self.attention(self.norm1(x))  # type: ignore[no-any-return]
+            return added(x, self.attention(by_rows(self.norm1, x)))
 
         attention = self.attention
         return Segment(name, reads, compute, lambda: attention.chain, attention.single, attention.overlapping)
@@ -185,7 +186,7 @@ class Layer(nn.Module):
         """The half x + feed_forward(norm(x))."""
 
         def compute(x: Tensor) -> Tensor:
-            return x + self.feed_forward(self.norm2(x))  # type: ignore[no-any-return]
+            return added(x, self.feed_forward(by_rows(self.norm2, x)))
 
         return Segment(name, {read: ()}, compute, lambda: self.feed_forward.chain)
 

@@ -126,8 +126,8 @@ def attend_pairs(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     lead = q.shape[:-3]
     by_patch = scores.reshape(*lead, patches, pixels * neighbours * pixels)
     product = by_patch.index_select(-1, equal.flatten()).reshape(*lead, patches, neighbours, pixels).float().mean(-1)
-    by_pair = scores.reshape(*lead, patches, pixels, neighbours, pixels)
-    weights = by_pair.softmax(dim=-1) * product.to(scores.dtype)[..., :, None, :, None]
+    by_pair = scores.reshape(-1, patches, pixels, neighbours, pixels)  # of more than five axes, OpenVINO has no softmax
+    weights = by_pair.softmax(dim=-1) * product.to(scores.dtype).reshape(-1, patches, 1, neighbours, 1)
     out = torch.matmul(weights.reshape(*lead, patches * pixels, neighbours * pixels), v.flatten(-3, -2))
     return out.reshape(*lead, patches, pixels, width), product
 

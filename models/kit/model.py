@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,6 +15,7 @@ from models.kit.attention import KnnLocalAttention
 from models.kit.beginning import around_grey, at_the_pictures_scale, carry_pixels
 from models.kit.config import CONFIGS, Config
 from models.layers.resampling import Conv2d, ConvTranspose2d, PixelShuffle, PixelUnshuffle
+from models.layers.rows import added, beside, by_rows
 from models.segments import Segment, SegmentedNetwork, declared
 
 __all__ = ["CONFIGS", "Config", "KiT"]
@@ -73,7 +73,8 @@ class KiT(SegmentedNetwork):
 
 
 def _join(grow: nn.Module, fuse: nn.Module, below: Tensor, skip: Tensor) -> Tensor:
-    return cast(Tensor, fuse(torch.cat((grow(below), skip), dim=-1)))
+    out: Tensor = fuse(beside(grow(below), skip))
+    return out
 
 
 def _run(name: str, read: str, blocks: nn.Module) -> list[Segment]:
@@ -99,11 +100,16 @@ class Block(nn.Module):
         """From the map `read` to the map `name`; the cells stand alone."""
         attended = f"{name}.attended"
         return [
-            Segment(attended, {read: ()}, lambda x: x + self.attention(self.norm1(x)), lambda: self.attention.chain),
+            Segment(
+                attended,
+                {read: ()},
+                lambda x: added(x, self.attention(by_rows(self.norm1, x))),
+                lambda: self.attention.chain,
+            ),
             Segment(
                 name,
                 {attended: declared(self.feed_forward.depthwise)},
-                lambda x: x + self.feed_forward(self.norm2(x)),
+                lambda x: added(x, self.feed_forward(by_rows(self.norm2, x))),
             ),
         ]
 

@@ -24,15 +24,6 @@ class Conv2d(nn.Conv2d):
         return super().forward(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
 
 
-def added(x: Tensor, convolved: Tensor) -> Tensor:
-    """x + convolved, (B, H, W, C), where `convolved` is what a convolution made and tokens of what follows.
-
-    Added as rows of tokens: OpenVINO then takes the convolution's answer as it lies, where maps that go on to a norm are
-    laid out anew, twice.
-    """
-    return (x.flatten(1, 2) + convolved.flatten(1, 2)).unflatten(1, x.shape[1:3])
-
-
 class ConvTranspose2d(nn.ConvTranspose2d):
     """A transposed convolution over (B, H, W, C)."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 
 from models.contamination import Chain
 from models.layers.resampling import Conv2d, ConvTranspose2d
+from models.layers.rows import beside
 from models.layers.windows import Windows
 from models.segments import Segment, declared
 from models.semanir.config import Config, Depths
@@ -75,7 +75,7 @@ class Body(nn.Module):
 
 
 def _join(grow: nn.Module, fuse: nn.Module, below: Tensor, skip: Tensor) -> Tensor:
-    out: Tensor = fuse(torch.cat((grow(below), skip), dim=-1))
+    out: Tensor = fuse(beside(grow(below), skip))
     return out
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from models.contamination import Chain
 from models.layers.feed_forward import Mlp
 from models.layers.resampling import Conv2d
+from models.layers.rows import added
 from models.layers.windows import Windows
 from models.segments import Segment, declared
 from models.semanir.attention import KeySemanticAttention
@@ -46,7 +47,7 @@ class Stage(nn.Module):
         skip: dict[str, Chain] = {attended: declared(self.conv), read: ()}
         return [
             Segment(attended, {read: ()}, partial(self.attend, top_k=top_k), lambda: (self.windows.layer,)),
-            Segment(name, skip, lambda features, x: x + self.conv(features)),
+            Segment(name, skip, lambda features, x: added(x, self.conv(features))),
         ]
 
     def attend(self, x: Tensor, top_k: int) -> Tensor:
@@ -70,6 +71,5 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, windows: Windows, dictionary: Dictionary) -> Tensor:
         """(B, H, W, dim) to (B, H, W, dim)."""
-        x = x + self.norm1(self.attention(x, windows, dictionary))
-        out: Tensor = x + self.norm2(self.mlp(x))
-        return out
+        x = added(x, self.norm1(self.attention(x, windows, dictionary)))
+        return added(x, self.norm2(self.mlp(x)))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from models.semanir.dictionary import EMPTY, Dictionary, largest, most_similar
+from models.semanir.dictionary import EMPTY, Dictionary, among_largest, largest, most_similar
 
 
 def test_a_token_lists_the_most_similar_others() -> None:
@@ -23,7 +23,16 @@ def test_of_equal_tokens_the_earlier_are_listed() -> None:
 
 
 def test_largest_prefers_the_lower_index() -> None:
-    assert largest(torch.tensor([1.0, 3.0, 2.0, 3.0, 2.0]), 3).tolist() == [1, 3, 2]
+    scores = torch.tensor([[1.0, 3.0, 2.0, 3.0, 2.0], [5.0, 5.0, 5.0, 0.0, 5.0]]).T
+    assert largest(scores, 3).T.tolist() == [[1, 3, 2], [0, 1, 2]]
+
+
+def test_what_is_among_the_largest_is_what_largest_finds_and_no_candidate_is_none() -> None:
+    scores = torch.randint(0, 4, (3, 16, 7)).float()
+    expected = torch.zeros_like(scores, dtype=torch.bool).scatter(1, largest(scores, 6), True)
+    assert torch.equal(among_largest(scores, 6), expected)
+    scores[:, 4:] = -torch.inf
+    assert torch.equal(among_largest(scores, 6), scores > -torch.inf)
 
 
 def test_fill_is_nobodys_key_and_leaves_empty_places() -> None:
