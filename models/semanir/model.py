@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +12,7 @@ from imaging.stages import PICTURE
 from models.contamination import Chain, Down
 from models.layers.colour import colour_mean
 from models.layers.resampling import Conv2d, PixelShuffle, tail
-from models.layers.rows import added, by_rows
+from models.layers.rows import added
 from models.segments import Segment, SegmentedNetwork, declared
 from models.semanir.body import Body
 from models.semanir.config import CONFIGS, Config
@@ -63,7 +62,7 @@ class SemanIR(SegmentedNetwork):
         packing = Down(config.unshuffle)
         segments = [Segment("shallow", {PICTURE: (packing, *declared(self.stem))}, self._enter)]
         if config.framed:
-            segments.append(Segment("norm_in", {"shallow": ()}, partial(by_rows, self.norm_in)))
+            segments.append(Segment("norm_in", {"shallow": ()}, self.norm_in))
         segments += self.body.segments(segments[-1].name, self._draw_top_k())
         tail = declared(self.tail)
         if config.framed:
