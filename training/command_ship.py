@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", default=os.environ.get("UNSEAM_DATA"), help="folder of the recipe's pictures")
     parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
     parser.add_argument("--default", action="store_true", help="make it what its task uses when no model is named")
-    parser.add_argument("--license-note", default=LICENSE_NOTE, help="the terms of what it was trained on")
+    parser.add_argument("--license-note", help=f"the terms of what it was trained on (default: {LICENSE_NOTE})")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.data is None:
         raise RecipeError("name the folder of the recipe's pictures with --data or UNSEAM_DATA")
+    if args.again and (args.default or args.license_note):
+        raise RecipeError("--again keeps what the card says: --default and --license-note are for new weights")
     recipe = Recipe.named(args.recipe)
     run_folder = args.run or Path("runs") / recipe.name
     weights = registry.find(recipe.name).path if args.again else run_folder / BEST
@@ -57,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
             figures,
             registry.cards(),
             commit=commit,
-            license_note=args.license_note,
+            license_note=args.license_note or LICENSE_NOTE,
             default=args.default,
         )
         check_worthy(card, registry.cards(), recipe.validation)

@@ -20,6 +20,7 @@ Colour = tuple[int, int, int]  # sRGB, 0..255
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 SIDE: Final = 640
+UNSEEN: Final = 4321  # the seed of pages that no recipe trains on
 _FONTS: Final = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSerif", "DejaVuSerif-Bold")
 _FONTS_TOO: Final = ("DejaVuSerif-Italic", "DejaVuSansMono", "STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic")
 _LETTERS: Final = "eeeeettttaaaoooiiinnnsshhrrddlluuccmmwwffggyyppbbvkjxqz"  # about as often as in English
@@ -143,11 +144,27 @@ def _drawing(draw: ImageDraw.ImageDraw, box: Box, ink: Colour, random: np.random
             draw.rectangle((x0, y0, x1, y1), outline=_near(ink, random), width=thick)
 
 
+def _blocks(draw: ImageDraw.ImageDraw, box: Box, ink: Colour, random: np.random.Generator) -> None:
+    """Even areas beside one another, as on slides and in masks; many as dark or as light as a file can say."""
+    left, top, right, bottom = box
+    for _ in range(int(random.integers(2, 9))):
+        x0, x1 = sorted(2 * int(value) for value in random.integers(left // 2, right // 2, 2))  # whole pixels
+        y0, y1 = sorted(2 * int(value) for value in random.integers(top // 2, bottom // 2, 2))
+        colour = _near(ink, random) if random.random() < 0.3 else _pure(random)
+        draw.rectangle((x0, y0, x1 - 1, y1 - 1), colour) if x0 < x1 and y0 < y1 else None
+
+
+def _pure(random: np.random.Generator) -> Colour:
+    red, green, blue = (255 * random.integers(0, 2, 3)).tolist()
+    return (red, green, blue) if random.random() < 0.5 else (red, red, red)
+
+
 _BLOCKS: Final[tuple[Callable[[ImageDraw.ImageDraw, Box, Colour, np.random.Generator], None], ...]] = (
     _text,
     _table,
     _chart,
     _bars,
     _drawing,
+    _blocks,
 )
-_SHARES: Final = (0.6, 0.12, 0.08, 0.08, 0.12)
+_SHARES: Final = (0.6, 0.12, 0.08, 0.08, 0.06, 0.06)

@@ -83,16 +83,17 @@ class ValidationSet(_Part):
     """Pictures that are never trained on.
 
     Either the held-out pairs of the set `pairs`; or the clean pictures of `folder` (all, or those that `pictures`
-    names) degraded by the recipe's degradation with the fields of `degradation` changed; or, with `input` and `target`,
-    pairs of files in `folder` whose paths these are, but for the part that the `*` in both stands for. With `clean` the
-    input is the clean picture itself: does it stay as it is? Clean pictures are cut to sides that `multiple` divides,
-    as the papers do before they make them smaller.
+    names), or so many drawn `pages`, degraded by the recipe's degradation with the fields of `degradation` changed; or,
+    with `input` and `target`, pairs of files in `folder` whose paths these are, but for the part that the `*` in both
+    stands for. With `clean` the input is the clean picture itself: does it stay as it is? Clean pictures are cut to
+    sides that `multiple` divides, as the papers do before they make them smaller.
     `border` pixels are left out of PSNR and SSIM on every side; `luma` says which figure decides: Y or RGB.
     """
 
     name: str
     pairs: str | None = None
     folder: str | None = None
+    pages: int = Field(default=0, ge=0)
     pictures: tuple[str, ...] = ()
     input: str | None = None
     target: str | None = None
@@ -104,8 +105,8 @@ class ValidationSet(_Part):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.pairs is None) == (self.folder is None):
-            raise ValueError(f"validation set {self.name!r} needs either pairs or a folder")
+        if sum((self.pairs is not None, self.folder is not None, self.pages > 0)) != 1:
+            raise ValueError(f"validation set {self.name!r} needs either pairs, a folder or pages")
         if self.pictures and self.folder is None:
             raise ValueError(f"validation set {self.name!r} names pictures, but not the folder that they lie in")
         patterns = [pattern for pattern in (self.input, self.target) if pattern is not None]

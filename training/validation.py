@@ -15,6 +15,7 @@ from imaging.quality import luma, psnr
 from models.network import RestorationNetwork
 from training import degradations
 from training.dataset import DatasetError, held_out, paired, pictures
+from training.pages import UNSEEN, pages
 from training.picture_files import Array, read
 from training.recipe import Recipe, ValidationSet
 
@@ -41,21 +42,28 @@ def examples(recipe: Recipe, chosen: ValidationSet, data: Path) -> Iterator[Exam
                 target = read(pair.clean)
                 yield Example(pair.name, target if chosen.clean else read(pair.rainy), target)
         return
-    assert chosen.folder is not None
-    if chosen.input is not None and chosen.target is not None:
+    if chosen.folder is not None and chosen.input is not None and chosen.target is not None:
         for degraded_path, clean_path in paired(data / chosen.folder, chosen.input, chosen.target):
             yield Example(degraded_path.name, read(degraded_path), read(clean_path))
         return
     degrade = degradations.create(**recipe.degradation_with(chosen.degradation))
-    for index, path in enumerate(pictures(data / chosen.folder, chosen.pictures)):
-        target = read(path)
-        target = target[: len(target) // chosen.multiple * chosen.multiple]
+    for index, (name, whole) in enumerate(_undamaged(chosen, data)):
+        target = whole[: len(whole) // chosen.multiple * chosen.multiple]
         target = target[:, : target.shape[1] // chosen.multiple * chosen.multiple]
         if chosen.clean:
-            yield Example(path.name, target, target)
+            yield Example(name, target, target)
         else:
             degraded, wanted = degrade(_tensor(target), torch.Generator().manual_seed(index))
-            yield Example(path.name, _array(degraded), _array(wanted))
+            yield Example(name, _array(degraded), _array(wanted))
+
+
+def _undamaged(chosen: ValidationSet, data: Path) -> Iterator[tuple[str, Array]]:
+    """Names and clean pictures (H, W, C) in 0..1, from a folder or drawn."""
+    if chosen.folder is not None:
+        for path in pictures(data / chosen.folder, chosen.pictures):
+            yield path.name, read(path)
+    for number, page in enumerate(pages(chosen.pages, UNSEEN)):
+        yield f"page {number}", page.astype(np.float32) / np.float32(255)
 
 
 class Validation:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from training.dataset import DatasetError
+from training.pages import pages
 from training.recipe import Recipe, ValidationSet
 from training.validation import ENOUGH_DB, HARMLESS_DB, Validation, examples, quality
 
@@ -43,6 +44,17 @@ def test_a_set_may_be_some_of_a_folders_pictures(tmp_path: Path) -> None:
     chosen = ValidationSet(name="two", folder=".", pictures=("a.png", "c.png"))
     shown = examples(Recipe.named("ipt-v2-tiny-denoise"), chosen, tmp_path)
     assert [example.name for example in shown] == ["a.png", "c.png"]
+
+
+def test_a_set_may_be_drawn_pages_that_no_recipe_trains_on(tmp_path: Path) -> None:
+    recipe = Recipe.named("ipt-v2-tiny-denoise")
+    chosen = ValidationSet(name="pages", pages=2, degradation={"clean_share": 0.0, "camera_share": 0.0})
+    shown = list(examples(recipe, chosen, tmp_path))
+    seen = [page.astype(np.float32) / 255 for page in pages(recipe.data.pages, recipe.seed)]
+    assert [example.name for example in shown] == ["page 0", "page 1"]
+    for example in shown:
+        assert not np.array_equal(example.degraded, example.target)
+        assert not any(np.array_equal(example.target, page) for page in seen)
 
 
 def test_a_set_of_pairs_that_is_not_there_is_named_before_the_run(tmp_path: Path) -> None:
