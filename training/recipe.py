@@ -41,8 +41,9 @@ class Phase(_Part):
 
 
 class Schedule(_Part):
-    """AdamW with a cosine from `lr` to `lr_last` after a linear warm-up; `ema` is the decay of the averaged weights.
+    """A cosine from `lr` to `lr_last` after a linear warm-up; `ema` is the decay of the averaged weights.
 
+    `optimizer` is AdamW, or Muon for matrices and AdamW for all else (`training.optimizer`); `betas` are AdamW's.
     One phase at least, each until later than the one before.
     """
 
@@ -51,6 +52,7 @@ class Schedule(_Part):
     lr: PositiveFloat
     lr_last: PositiveFloat = 1e-6
     warmup_steps: PositiveInt = 200
+    optimizer: Literal["adamw", "muon"] = "adamw"
     betas: tuple[Beta, Beta] = (0.9, 0.99)
     weight_decay: float = Field(default=1e-4, ge=0)
     clip_norm: PositiveFloat = 0.5

@@ -21,6 +21,7 @@ from training.beginning import Beginning, begin_from, begin_quietly
 from training.checkpoint import CheckpointError, Progress
 from training.curves import draw_curves
 from training.losses import LOSSES, colour_shift
+from training.optimizer import create_optimizer, follow
 from training.recipe import Recipe
 from training.rehearsal import rehearse
 from training.schedule import learning_rate, phase, share_done
@@ -60,9 +61,7 @@ class Trainer:
             begin_from(self.network, beginning)
         self.average = Average(self.network, recipe.schedule.ema)
         self.validated = create(recipe.network, recipe.config).to(device).eval()
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=0.0, betas=recipe.schedule.betas, weight_decay=recipe.schedule.weight_decay
-        )
+        self.optimizer = create_optimizer(self.network, recipe.schedule)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         rehearse(recipe, self.network.scale, batches, validation)
         self.progress = Progress(began_from=beginning.name if beginning else None)
@@ -186,10 +185,9 @@ class Trainer:
             self.optimizer.load_state_dict(parts["optimizer"])
             self.generator.set_state(parts["generator"])
         except (KeyError, RuntimeError, ValueError) as error:
-            raise CheckpointError(f"{self.run} is a run of another network; name another --run") from error
+            raise CheckpointError(f"{self.run} is a run of another network or optimizer; name another --run") from error
         self._check_finite(parts["network"].values())
-        for group in self.optimizer.param_groups:  # of the recipe as it is now, like everything else in it
-            group |= {"betas": self.recipe.schedule.betas, "weight_decay": self.recipe.schedule.weight_decay}
+        follow(self.optimizer, self.recipe.schedule)  # the recipe as it is now, like everything else in it
         if (self.run / checkpoint.BEST).exists():  # judged anew, as the recipe may have other validation sets by now
             load_weights(self.validated, self.run / checkpoint.BEST)
             self.progress.best_psnr = self.validation.score(self.validation.psnr(self.validated, self.device))
