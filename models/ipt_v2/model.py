@@ -78,6 +78,7 @@ CONFIGS = {
     "tiny": Config(embed_dim=24, depths=(2, 2, 4), num_heads=(1, 2, 4), cell=128, stem=2, lift=_LIFT),
     "tiny_deep": _DEEP,
     "tiny_deep_faded": replace(_DEEP, faded=True),
+    "tiny_deeper": replace(_DEEP, depths=(4, 4, 8)),
 }
 
 
