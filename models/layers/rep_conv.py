@@ -28,6 +28,16 @@ class RepPointwise(nn.Module):
         """The one equal matrix, (C', C)."""
         return self.second @ self.first
 
+    def hold(self) -> None:
+        """Let the pair move as the one matrix that it equals: the square one becomes the identity, and stays that."""
+        square, free = (
+            (self.second, self.first) if len(self.second) > self.first.shape[1] else (self.first, self.second)
+        )
+        with torch.no_grad():
+            free.copy_(self.weight())
+            nn.init.eye_(square)
+        square.requires_grad_(False)
+
     def branches(self, x: Tensor) -> Tensor:
         """The paper's form: both convolutions, one after the other."""
         return F.linear(F.linear(x, self.first), self.second)
@@ -81,6 +91,13 @@ def branched(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tenso
             first, second = (weight, identity) if rows > columns else (identity, weight)
             whole |= {f"{name}.first": first, f"{name}.second": second}
     return whole
+
+
+def hold_pairs(network: nn.Module) -> None:
+    """Let every pair of a network move as one matrix."""
+    for module in network.modules():
+        if isinstance(module, RepPointwise):
+            module.hold()
 
 
 def _pairs(network: nn.Module) -> list[str]:

@@ -45,7 +45,7 @@ def test_each_kind_of_layer_folds_into_one_equal_convolution(make, dtype: torch.
         assert relative_error(folded(x), layer.branches(x)) <= TOLERANCE[dtype]
 
 
-@pytest.mark.parametrize("name", ["small", "base", "base_plus", "tiny", "tiny_deep"])
+@pytest.mark.parametrize("name", ["small", "base", "base_plus", "tiny", "tiny_deep", "tiny_deeper"])
 def test_every_published_configuration_answers_alike_once_folded(name: str) -> None:
     torch.manual_seed(0)
     # Every layer and channel of the published network; a small grid, window and cell, so that a small picture will do.
