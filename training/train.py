@@ -59,9 +59,9 @@ class Trainer:
         begin_quietly(self.network)
         if beginning:
             begin_from(self.network, beginning)
+        self.optimizer = create_optimizer(self.network, recipe.schedule)
         self.average = Average(self.network, recipe.schedule.ema)
         self.validated = create(recipe.network, recipe.config).to(device).eval()
-        self.optimizer = create_optimizer(self.network, recipe.schedule)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         rehearse(recipe, self.network.scale, batches, validation)
         self.progress = Progress(began_from=beginning.name if beginning else None)

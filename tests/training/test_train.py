@@ -186,6 +186,21 @@ def test_a_run_that_goes_on_is_optimised_as_its_recipe_says_now(data: Path, tmp_
     assert (group["betas"], group["weight_decay"]) == ((0.8, 0.9), 0.5)
 
 
+def test_a_run_by_muon_that_goes_on_ends_as_one_that_was_not_cut(data: Path, tmp_path: Path) -> None:
+    changed = {"warmup_steps": 'optimizer = "muon"\nwarmup_steps'}
+    whole = trainer(data, tmp_path / "whole", 4, changed=changed)
+    assert all(torch.equal(whole.average.state[name], value) for name, value in whole.network.state_dict().items())
+    whole.train()
+    cut = trainer(data, tmp_path / "cut", 4, changed=changed)
+    with pytest.raises(KeyboardInterrupt):
+        cut.train(stopping=lambda: cut.progress.step == 2)
+    trainer(data, tmp_path / "cut", 4, changed=changed).train()
+    first, second = (load_file(tmp_path / name / "best.safetensors") for name in ("whole", "cut"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    with pytest.raises(CheckpointError, match="another network or optimizer"):
+        trainer(data, tmp_path / "cut", 4)
+
+
 def test_a_folder_that_is_trained_in_is_not_trained_in_twice(tmp_path: Path) -> None:
     first, second = alone_in(tmp_path / "run"), alone_in(tmp_path / "run")
     with first, pytest.raises(CheckpointError, match="run is in use by another run"), second:
