@@ -81,11 +81,12 @@ def _seconds_per_step(network: RestorationNetwork, recipe: Recipe, side: int) ->
     import torch
 
     from training.losses import LOSSES
+    from training.optimizer import create_optimizer
 
     size = recipe.schedule.phases[0]
     degraded = torch.rand(size.batch, network.in_channels, side, side)
     target = torch.rand(size.batch, network.out_channels, side * network.scale, side * network.scale)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-6)
+    optimizer = create_optimizer(network, recipe.schedule)
 
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16):
