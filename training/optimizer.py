@@ -20,7 +20,7 @@ class MuonAndAdamW:
     direction that its gradient has, where AdamW follows the few that are large. It is scaled to AdamW's usual step
     (Liu et al., "Muon is Scalable for LLM Training", 2025, Eq. 4), so that a recipe has one `lr` for both.
     What two matrices in sequence are to AdamW, a better way for their product to move, it does by itself: pairs are
-    held (`models.layers.rep_conv`), which learns as much in a step, and takes a fifth less time for it.
+    held (`models.layers.rep_conv`), which learns as much in a step, and takes a sixth less time for it.
     """
 
     def __init__(self, network: nn.Module, schedule: Schedule) -> None:

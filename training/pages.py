@@ -20,7 +20,7 @@ Colour = tuple[int, int, int]  # sRGB, 0..255
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 SIDE: Final = 640
-UNSEEN: Final = 4321  # the seed of pages that no recipe trains on
+UNSEEN: Final = 4321  # the seed of pages to measure on; those trained on have their recipe's
 _FONTS: Final = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSerif", "DejaVuSerif-Bold")
 _FONTS_TOO: Final = ("DejaVuSerif-Italic", "DejaVuSansMono", "STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic")
 _LETTERS: Final = "eeeeettttaaaoooiiinnnsshhrrddlluuccmmwwffggyyppbbvkjxqz"  # about as often as in English
@@ -151,7 +151,8 @@ def _blocks(draw: ImageDraw.ImageDraw, box: Box, ink: Colour, random: np.random.
         x0, x1 = sorted(2 * int(value) for value in random.integers(left // 2, right // 2, 2))  # whole pixels
         y0, y1 = sorted(2 * int(value) for value in random.integers(top // 2, bottom // 2, 2))
         colour = _near(ink, random) if random.random() < 0.3 else _pure(random)
-        draw.rectangle((x0, y0, x1 - 1, y1 - 1), colour) if x0 < x1 and y0 < y1 else None
+        if x0 < x1 and y0 < y1:
+            draw.rectangle((x0, y0, x1 - 1, y1 - 1), colour)
 
 
 def _pure(random: np.random.Generator) -> Colour:
