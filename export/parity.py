@@ -37,7 +37,7 @@ def expected(network: RestorationNetwork, inputs: Tiles, *, abreast: int = 1) ->
         raise ExportError("the network itself answers no numbers (NaN or infinity): are its weights whole?")
     if not selections.count:
         return Expected(answered, abreast=abreast)
-    with watched(other_way=True):
+    with watched(selections):
         otherwise = answers(network, inputs)
     # To the bit: what no near-tie reaches was computed from the same numbers by the same operations.
     return Expected(answered, answered == otherwise, abreast)
