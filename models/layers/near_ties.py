@@ -28,14 +28,17 @@ class Watch:
 
     Attributes:
         before: what was seen when the same network answered the same input; its near-ties are decided the other way.
-        count: near-ties so far.
         overturned: for each selection, whether each of its rows (...) is a near-tie, and what those rows (M, k) would
             select the other way.
     """
 
     before: Watch | None
-    count: int = 0
     overturned: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Near-ties so far."""
+        return sum(len(otherwise) for _, otherwise in self.overturned)
 
 
 _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
@@ -65,13 +68,13 @@ def settled(scores: Tensor, chosen: Tensor, magnitude: Callable[[], Tensor]) -> 
     if watch is None or chosen.shape[-1] == scores.shape[-1]:
         return chosen
     near, otherwise = _overturned(scores, chosen, MARGIN * magnitude())
-    watch.count += len(otherwise)
+    place = len(watch.overturned)
     watch.overturned.append((near, otherwise))
     if watch.before is None:
         return chosen
     chosen = chosen.clone()
     chosen[near] = otherwise
-    near, otherwise = watch.before.overturned[len(watch.overturned) - 1]
+    near, otherwise = watch.before.overturned[place]  # last, for it is the first time's decision that counts
     chosen[near] = otherwise
     return chosen
 
