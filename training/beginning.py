@@ -55,7 +55,7 @@ def begin_quietly(network: nn.Module) -> None:
 def begin_from(network: nn.Module, beginning: Beginning) -> None:
     """Take over the weights that have the network's names and shapes.
 
-    So x4 starts from x2, whose last convolution alone differs. Residual layers that the beginning has nothing of start
+    So one scale may start from another, whose last convolution alone differs. Residual layers that the beginning has nothing of start
     by passing on what they get, so that a deeper network begins with the answers of the one it grew from.
 
     Raises:

@@ -8,16 +8,17 @@ import pytest
 from models import registry
 from models.build import create
 from training import degradations
+from training.beginning import Beginning, begin_from
 from training.recipe import RECIPES, Phase, Recipe, RecipeError, Schedule, ValidationSet
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
-def test_a_shipped_recipe_names_what_exists(path: Path) -> None:
+def test_a_shipped_recipe_names_what_exists_and_begins_from_what_fits(path: Path) -> None:
     recipe = Recipe.named(path.stem)
     assert recipe.name == path.stem
-    create(recipe.network, recipe.config)
+    network = create(recipe.network, recipe.config)
     if recipe.begins_from:
-        registry.find(recipe.begins_from)
+        begin_from(network, Beginning.read(registry.find(recipe.begins_from).path))
     degradations.create(**recipe.degradation)
     for chosen in recipe.validation:
         degradations.create(**recipe.degradation_with(chosen.degradation))
