@@ -55,8 +55,9 @@ def begin_quietly(network: nn.Module) -> None:
 def begin_from(network: nn.Module, beginning: Beginning) -> None:
     """Take over the weights that have the network's names and shapes.
 
-    So one scale may start from another, whose last convolution alone differs. Residual layers that the beginning has nothing of start
-    by passing on what they get, so that a deeper network begins with the answers of the one it grew from.
+    So one scale may start from another, whose last convolution alone differs. Residual layers that the beginning has
+    nothing of start by passing on what they get, so that a deeper network begins with the answers of the one it grew
+    from.
 
     Raises:
         BeginningError: most of the weights fit nowhere: they are another network's.
