@@ -86,7 +86,7 @@ def export(
 
 def _side(network: SegmentedNetwork, plain: Sequence[Geometry]) -> int:
     """Side of an example on which no layer is in a special case for small maps: all reach across, none is single."""
-    least = max(max(4 * stage.halo, stage.single + 1) for stage in plain)
+    least = max(max(6 * stage.halo, stage.single + 1) for stage in plain)
     return max(-(-least // network.lattice), 2) * network.lattice
 
 
