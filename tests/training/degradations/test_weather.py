@@ -7,6 +7,7 @@ from training.degradations.depth import scene_depth
 from training.degradations.draws import Draws
 from training.degradations.drops import Drops
 from training.degradations.haze import Haze, veil
+from training.degradations.pale import Pale
 from training.degradations.rain_fog import RainFog
 from training.degradations.snow import Snow
 from training.degradations.weather import Weather
@@ -94,3 +95,19 @@ def test_one_weather_alone_can_be_asked_for() -> None:
     only = {"rain_fog_share": 0.0, "snow_share": 0.0, "drops_share": 0.0, "haze_share": 1.0}
     hazy, _ = Weather(haze=Haze(thickness=(3, 3), nearness=(1, 1), tint=0), **only)(clean, generator())
     assert hazy.std() < 0.2 * clean.std() + 0.15
+
+
+def test_what_is_pale_by_itself_has_less_contrast_and_is_to_stay_so() -> None:
+    clean = torch.rand(8, 3, 48, 48, generator=generator())
+    pale, target = Pale(contrast=(0.5, 0.5), brightness=(0.6, 0.6), tint=0.3)(clean, generator())
+    assert torch.equal(pale, target)
+    torch.testing.assert_close(pale.std(dim=(2, 3)), 0.5 * clean.std(dim=(2, 3)), rtol=0.01, atol=0)
+    assert (pale.mean(dim=(2, 3)).amax(dim=1) - pale.mean(dim=(2, 3)).amin(dim=1)).max() > 0.1  # of any colour
+
+
+def test_pale_pictures_are_left_alone_among_the_weathers() -> None:
+    clean = torch.rand(6, 3, 32, 32, generator=generator())
+    only = {"rain_fog_share": 0.0, "snow_share": 0.0, "drops_share": 0.0, "haze_share": 0.0, "pale_share": 1.0}
+    weathered, target = Weather(**only)(clean, generator(1))
+    assert torch.equal(weathered, target)
+    assert (weathered.flatten(1).std(dim=1) < clean.flatten(1).std(dim=1)).all()
